@@ -1,0 +1,84 @@
+"""Make any picture of a diagram look alike: dark ink on light paper, upright, text of a known size.
+
+In: a PIL image of any mode. Out: a `Page`. Does not know what is drawn on it.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from vision.parts import Bytes, Page
+
+TARGET_UNIT = 26.0  # page pixels of a text line, ascender to descender
+MAX_SCALE, MIN_SCALE = 3.0, 0.5
+MAX_PIXELS = 24_000_000  # page pixels; larger pages are scaled down, whatever their text size
+
+
+def prepare(image: Image.Image) -> Page:
+    """The page of one picture.
+
+    image: any PIL mode; transparency is laid on white (on black where the ink is white).
+    """
+    rgb = _flatten(image)
+    height, width = rgb.shape[:2]
+    background = _background(rgb)
+    inverted = float(np.dot(background, (0.299, 0.587, 0.114))) < 110
+    if inverted:
+        rgb = cv2.bitwise_not(rgb)
+        background = _background(rgb)
+    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    unit = _text_height(gray)
+    scale = float(np.clip(TARGET_UNIT / unit, MIN_SCALE, MAX_SCALE)) if unit else 1.0
+    if 0.8 < scale < 1.2:
+        scale = 1.0
+    scale = min(scale, (MAX_PIXELS / (width * height)) ** 0.5)
+    if scale != 1.0:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
+        gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    sx, sy = width / rgb.shape[1], height / rgb.shape[0]
+    return Page(
+        rgb=rgb,
+        gray=gray,
+        background=background,
+        unit=(unit or TARGET_UNIT) * scale,
+        to_source=np.array([[sx, 0.0, 0.0], [0.0, sy, 0.0]]),
+        source_size=(width, height),
+        inverted=inverted,
+    )
+
+
+def _flatten(image: Image.Image) -> Bytes:
+    """(H, W, 3) uint8 RGB without transparency."""
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = np.asarray(image.convert("RGBA"))
+        alpha = rgba[..., 3:].astype(np.float32) / 255
+        ink = rgba[..., :3][rgba[..., 3] > 128]
+        paper = 0 if len(ink) and float(np.median(ink)) > 200 and float((rgba[..., 3] > 128).mean()) < 0.5 else 255
+        return (rgba[..., :3] * alpha + paper * (1 - alpha)).round().astype(np.uint8)
+    return np.asarray(image.convert("RGB")).copy()
+
+
+def _background(rgb: Bytes) -> tuple[int, int, int]:
+    """The most frequent colour, to 8 levels a channel, as the mean of its members."""
+    small = rgb[:: max(1, rgb.shape[0] // 400), :: max(1, rgb.shape[1] // 400)].reshape(-1, 3)
+    keys = (small >> 5).astype(np.int32) @ np.array([64, 8, 1])
+    best = np.bincount(keys, minlength=512).argmax()
+    r, g, b = small[keys == best].mean(0)
+    return int(r), int(g), int(b)
+
+
+def _text_height(gray: Bytes) -> float:
+    """Median line height in pixels, guessed from the sizes of character-like components; 0 when there are none."""
+    ink = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, np.ones((15, 15), np.uint8))
+    _, mask = cv2.threshold(ink, 60, 255, cv2.THRESH_BINARY)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count < 2:
+        return 0.0
+    w, h, area = (stats[1:, i].astype(float) for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
+    good = (h >= 4) & (h <= 60) & (w <= 2.2 * h) & (w >= 0.12 * h) & (area >= 0.15 * w * h) & (area <= 0.85 * w * h)
+    if good.sum() < 5:
+        return 0.0
+    return float(np.median(h[good])) * 1.55
