@@ -56,7 +56,7 @@ def _flatten(image: Image.Image) -> Bytes:
         rgba = np.asarray(image.convert("RGBA"))
         alpha = rgba[..., 3:].astype(np.float32) / 255
         ink = rgba[..., :3][rgba[..., 3] > 128]
-        paper = 0 if len(ink) and float(np.median(ink)) > 200 and float((rgba[..., 3] > 128).mean()) < 0.5 else 255
+        paper = 0 if len(ink) and float(np.percentile(ink.max(1), 5)) > 150 else 255
         return (rgba[..., :3] * alpha + paper * (1 - alpha)).round().astype(np.uint8)
     return np.asarray(image.convert("RGB")).copy()
 
