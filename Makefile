@@ -1,0 +1,45 @@
+# The commands of the project. `make run` is all a newcomer needs; CI calls exactly `make check` and `make test`.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+  command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN = $(VENV)/bin
+OUT ?= out
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.PHONY: setup run test check bench clean
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/.base  ## system packages, a virtual environment and the base install (no torch)
+
+run: $(VENV)/.base  ## read the two bundled pictures; outputs in out/
+	$(BIN)/python scripts/run.py $(OUT)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.base
+	$(BIN)/python bench/speed.py
+
+$(VENV)/bin/python: scripts/system-packages.sh
+	@test -n "$(PYTHON)" || { echo "Diascribe needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1; }
+	PYTHON=$(PYTHON) sh scripts/system-packages.sh
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(INSTALL) .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	sh scripts/system-packages.sh --test
+	$(INSTALL) ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
