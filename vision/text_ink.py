@@ -1,0 +1,104 @@
+"""Character-sized marks of a page: what may be a letter, told from borders, lines, fills and noise by size alone.
+
+In: the gray picture. Out: `Marks`, connected components dark on light (and, in dark fills, light on dark). Knows nothing
+of words or languages, nor which marks are icons: a recogniser settles that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.parts import Bytes
+
+Ints = NDArray[np.int32]
+
+FLOOR = 26  # gray levels between ink and paper below which a mark is noise
+SHARE = 0.38  # of the local contrast: what belongs to the ink of a stroke
+RULE = 2.6  # units: straight runs of ink longer than this are drawn lines, never parts of letters
+TALLEST, WIDEST = 2.3, 9.0  # units: larger components are no characters (or words in one stroke)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Components that may be (parts of) characters, of one polarity.
+
+    gray: (H, W) uint8, dark ink on light paper (already turned over for light-on-dark marks).
+    labels: (H, W) int32, 0 where there is none; index: (n,) label of each mark, ascending.
+    boxes: (n, 4) int32 x0 y0 x1 y1, end exclusive; area: (n,) ink pixels.
+    barrier: (H + 1, W + 1) int32 integral of the ink that is no mark: borders and lines.
+    """
+
+    gray: Bytes
+    labels: Ints
+    index: Ints
+    boxes: Ints
+    area: Ints
+    barrier: Ints
+    light: bool
+
+
+def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FLOOR) -> Marks | None:
+    """Marks darker than their surroundings (light: lighter than theirs, inside dark fills only).
+
+    gray: (H, W) uint8; unit: line height in pixels. None where a light pass finds no dark fill.
+    """
+    fills = _dark_fills(gray, unit) if light else None
+    if light:
+        if fills is None:
+            return None
+        gray = cv2.bitwise_not(gray)
+    size = max(3, round(0.85 * unit) | 1)
+    depth = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_RECT, (size, size)))
+    near = max(3, round(0.5 * unit) | 1)
+    contrast = cv2.dilate(depth, np.ones((near, near), np.uint8))
+    limit = cv2.max(cv2.convertScaleAbs(contrast, alpha=SHARE), floor)
+    ink = cv2.compare(depth, limit, cv2.CMP_GT)
+    if fills is not None:
+        ink = cv2.bitwise_and(ink, fills)
+    length = max(9, round(RULE * unit))
+    rules = cv2.bitwise_or(
+        cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)),
+        cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8)),
+    )
+    free = cv2.subtract(ink, rules)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(free, connectivity=8, ltype=cv2.CV_32S)
+    x, y, w, h, area = stats.T
+    good = (h <= TALLEST * unit) & (w <= WIDEST * unit) & (w * h >= 2) & (area >= max(2, 0.0015 * unit * unit))
+    good &= (h <= 1.4 * unit) | (w <= 1.6 * unit) | (w > 4 * h)
+    good[0] = False
+    index = np.flatnonzero(good).astype(np.int32)
+    boxes = np.stack([x, y, x + w, y + h], 1)[index].astype(np.int32)
+    other = np.zeros(len(stats), np.uint8)
+    other[~good] = 1
+    other[0] = 0
+    walls = cv2.bitwise_or(cv2.compare(rules, 0, cv2.CMP_GT) // 255, other[labels])
+    barrier = cv2.integral(walls, sdepth=cv2.CV_32S)
+    return Marks(gray, labels, index, boxes, area[index].astype(np.int32), barrier.astype(np.int32), light)
+
+
+def _dark_fills(gray: Bytes, unit: float) -> Bytes | None:
+    """(H, W) mask of regions dark enough for light letters and at least a line high; None when there are none."""
+    step = max(1, int(unit // 8))
+    small = cv2.resize(gray, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA)
+    dark = cv2.compare(small, 190, cv2.CMP_LT)
+    size = max(2, round(0.9 * unit / step))
+    kernel = np.ones((size, size), np.uint8)
+    # letters are holes in the fill: close over them first, then ask for regions a line high
+    closed = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((max(2, size // 2),) * 2, np.uint8))
+    fills = cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel)
+    # thin dark drawings close to blots too: a true fill has solid parts
+    solid = cv2.erode(dark, np.ones((max(2, size // 4),) * 2, np.uint8))
+    count, labels = cv2.connectedComponents(fills, connectivity=8)
+    if count < 2:
+        return None
+    total = np.bincount(labels.ravel(), minlength=count)
+    kept = np.bincount(labels[solid > 0].ravel(), minlength=count) >= 0.12 * total
+    kept[0] = False
+    if not kept.any():
+        return None
+    mask = np.where(kept[labels], 255, 0).astype(np.uint8)
+    return cv2.resize(mask, (gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_NEAREST)
