@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     engine: what reads pictures ("auto": the best that is installed). lang: of text and description.
     max_bytes, max_pixels, max_pages: what is accepted as one upload. pdf_dpi: resolution of rendered PDF pages.
     timeout: seconds after which a batch gives up on one picture. threads: of one reader (0: one per core).
+    debug: let internal errors end the run with a traceback.
     """
 
     model_config = SettingsConfigDict(env_prefix="DIASCRIBE_", frozen=True, extra="ignore")
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     pdf_dpi: int = Field(default=Limits().dpi, ge=36, le=600)
     timeout: float = Field(default=300.0, gt=0)
     threads: int = Field(default=0, ge=0)
+    debug: bool = False
 
     @property
     def limits(self) -> Limits:

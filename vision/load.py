@@ -22,7 +22,7 @@ from diagram.errors import DiascribeError, ImageTooLargeError, UnreadableImageEr
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pdf"})
 """File name endings that a folder is searched for; a file named on its own may have any name."""
 
-_FORMATS: Final = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF")
+_FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF")
 _ACCEPTED: Final = "use PNG, JPG, WebP, BMP, TIFF, GIF or PDF"
 _PDF_LOCK: Final = threading.Lock()  # PDFium is not thread-safe
 
@@ -70,13 +70,14 @@ class Upload:
             raise _unreadable(error) from error
 
 
-def open_upload(source: str | Path | bytes, limits: Limits = Limits()) -> Upload:
+def open_upload(source: str | Path | bytes, limits: Limits | None = None) -> Upload:
     """Judge a file by its size and header; no pixel is decoded.
 
     Raises:
         UnreadableImageError: missing, empty, not a picture, or of a format that is not supported.
         ImageTooLargeError: more bytes, pixels or pages than the limits allow.
     """
+    limits = limits or Limits()
     data = source if isinstance(source, bytes) else _bytes_of(Path(source), limits)
     if len(data) > limits.bytes:
         raise _too_many_bytes(len(data), limits)
@@ -104,7 +105,7 @@ def open_upload(source: str | Path | bytes, limits: Limits = Limits()) -> Upload
         raise _unreadable(error) from error
 
 
-def load(source: str | Path | bytes, limits: Limits = Limits()) -> list[Image.Image]:
+def load(source: str | Path | bytes, limits: Limits | None = None) -> list[Image.Image]:
     """All pages of a file, decoded. For files of many pages `open_upload` holds one at a time.
 
     Raises:

@@ -1,0 +1,133 @@
+"""Run a function over many items in worker processes, so that nothing one item does stops the others.
+
+Python's own process pool gives up all work when one worker is killed; here a killed or hung worker costs its item
+only, and a fresh one takes its place. Knows nothing of pictures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Generic, TypeVar, cast
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Why an item has no result."""
+
+    reason: str
+    hint: str = ""
+
+
+def run_all(
+    make: Callable[[], Callable[[T], R]], items: Sequence[T], jobs: int, timeout: float
+) -> Iterator[tuple[int, R | Lost]]:
+    """(index, result) of every item, as they finish.
+
+    make: called once in each worker process, gives the function that does one item; must be picklable, as items and
+    results must. jobs: worker processes. timeout: seconds for one item, after which its worker is killed.
+    """
+    queue = deque(range(len(items)))
+    crew: list[_Worker[T, R]] = []
+    try:
+        while queue or any(worker.item is not None for worker in crew):
+            while queue and len(crew) < jobs:
+                crew.append(_Worker(make))
+            for worker in crew:
+                if worker.item is None and queue:
+                    worker.start(index := queue.popleft(), items[index])
+            now = time.monotonic()
+            first = min(worker.since + timeout for worker in crew if worker.item is not None)
+            wait([worker.pipe for worker in crew if worker.item is not None], timeout=max(0.0, first - now))
+            for worker in list(crew):
+                if (done := worker.finished(timeout)) is not None:
+                    yield done
+                if not worker.usable:
+                    crew.remove(worker)
+    finally:
+        for worker in crew:
+            worker.kill()
+
+
+class _Worker(Generic[T, R]):
+    """One process and the item it works on."""
+
+    def __init__(self, make: Callable[[], Callable[[T], R]]) -> None:
+        context = multiprocessing.get_context("spawn")  # forked OCR engines and thread pools hang
+        self.pipe, theirs = context.Pipe()
+        self._process: SpawnProcess = context.Process(target=_serve, args=(make, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.item: int | None = None
+        self.since = 0.0
+        self.usable = True
+
+    def start(self, index: int, item: T) -> None:
+        self.item, self.since = index, time.monotonic()
+        with contextlib.suppress(OSError):  # where it is gone, `finished` will tell
+            self.pipe.send(item)
+
+    def finished(self, timeout: float) -> tuple[int, R | Lost] | None:
+        """The result of the item at work, once there is one or it is lost."""
+        if self.item is None:
+            return None
+        result: R | Lost
+        if self.pipe.poll():
+            try:
+                result = cast("R | Lost", self.pipe.recv())
+            except (EOFError, OSError):
+                result = self._died()
+        elif time.monotonic() - self.since >= timeout:
+            result = Lost(f"given up after {timeout:.0f} s", "a smaller picture takes less time")
+            self.kill()
+        else:
+            return None
+        index, self.item = self.item, None
+        return index, result
+
+    def kill(self) -> None:
+        self.usable = False
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+    def _died(self) -> Lost:
+        self._process.join(timeout=2)  # it has closed its pipe: let it end by itself, so that its exit code tells why
+        self.kill()
+        code = self._process.exitcode or 0
+        if -code == signal.SIGKILL:
+            return Lost(
+                "the reader was killed, most likely for want of memory", "use fewer --jobs or a smaller picture"
+            )
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return Lost(f"the reader stopped ({name})")
+
+
+def _serve(make: Callable[[], Callable[[T], R]], pipe: Connection) -> None:
+    """The life of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    work: Callable[[T], R] | None = None
+    while True:
+        try:
+            item = cast("T", pipe.recv())
+        except (EOFError, OSError):
+            return
+        result: R | Lost
+        try:
+            work = work or make()
+            result = work(item)
+        except MemoryError:
+            result = Lost("there is not enough memory", "use fewer --jobs or a smaller picture")
+        except Exception as error:  # a fault of ours: name it, go on with the rest
+            result = Lost(f"internal error: {type(error).__name__}: {error}")
+        pipe.send(result)
