@@ -264,7 +264,7 @@ def _ports(item: Item, role: str, kind: str, style: Style, down: bool) -> list[P
         cost = {0: 30, 1: 5 if diamond else 6, 2: 0, 3: 5 if diamond else 6}
     if item.node.attached_to:
         cost = {1: 0}
-    if item.node.type in EVENTS and item.label and kind != "message":
+    if item.node.type in EVENTS and item.label:
         cost.pop(1, None)
     out = [Port(spots[s], s, c) for s, c in cost.items()]
     if kind != "sequence" and not diamond and item.node.type not in EVENTS and x1 - x0 > 70:

@@ -38,6 +38,9 @@ def _around(item: Item, w: float, h: float) -> list[tuple[float, Box]]:
     ur, ul = (x1 - 8, y0 - h + 6, x1 - 8 + w, y0 + 6), (x0 + 8 - w, y0 - h + 6, x0 + 8, y0 + 6)
     lr, ll = (x1 - 8, y1 - 4, x1 - 8 + w, y1 - 4 + h), (x0 + 8 - w, y1 - 4, x0 + 8, y1 - 4 + h)
     right, left = (x1 + 4, cy - h / 2, x1 + 4 + w, cy + h / 2), (x0 - 4 - w, cy - h / 2, x0 - 4, cy + h / 2)
+    if item.node.attached_to:
+        beside = [(cx + 6, y1 + 3, cx + 6 + w, y1 + 3 + h), (cx - 6 - w, y1 + 3, cx - 6, y1 + 3 + h)]
+        return [(k * 1.5, box) for k, box in enumerate([*beside, right, left, below])]
     first = [below, above] if item.node.type in EVENTS or item.node.type.startswith("data") else [above, below]
     return [(k * 1.5, box) for k, box in enumerate([*first, ur, lr, ul, ll, right, left])]
 

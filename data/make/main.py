@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -64,7 +64,11 @@ def compose(order: Order, written: process.Process, seed: int) -> tuple[Scene, S
     number = zlib.crc32(f"{order.name}/{seed}".encode())
     rng = Random(number)
     style = LOOKS[order.look](rng)
+    if order.layout.startswith("dot"):  # Graphviz keeps no room for texts outside
+        style = replace(style, outside=False)
     numbered = order.look == "corporate" and rng.random() < 0.6
+    if not written.suits(order.notation):
+        raise ValueError(f"{order.name}: {order.process} cannot be told in this notation")
     graph = process.graph(written, order.notation, numbered=numbered, lanes=order.notation != "flow")
     kinds = {step.id: step.kind for step in written.steps}
     best: tuple[int, Scene, list[str]] | None = None

@@ -180,7 +180,7 @@ class Painter:
                 width *= 2.4
             self._stroke(shape, stroke, width, self._paint(fill))
             for line in details:
-                self._stroke(line, stroke, s.border)
+                self._stroke(line, ink if ink == "#ffffff" and fill != "#ffffff" else stroke, s.border)
             if s.bevel and not s.sketch and kind in ("process", "task", "terminator", "predefined_process"):
                 self._path([(x0 + 3, y1 - 3), (x0 + 3, y0 + 3), (x1 - 3, y0 + 3)], "#ffffff", 1.4, more=' opacity="0.7"')
                 self._path([(x0 + 3, y1 - 2), (x1 - 2, y1 - 2), (x1 - 2, y0 + 3)], "#000000", 1.4, more=' opacity="0.25"')

@@ -1,10 +1,11 @@
-"""Processes as plain text (`processes/*.txt`) and their reading into a graph in one of three notations.
+"""Processes as plain text (`processes/*.txt`) and their reading into a graph in one of four notations:
+BPMN, flowchart, flowchart with lanes (cross-functional), UML activity.
 
 A file holds many processes. `= id: title` starts one; `pool NAME`, `lane KEY: name` and `ext KEY: name` (a pool
 shown as a closed box) give the roles; `KEY ID: kind[:trigger] text` (KEY `-` where there are no lanes) a step;
 `a > b > c: text` flows (the text belongs to the last one), `a => b: text` message flows, `a ~ b` associations.
 Kinds: start end mid throw bound@HOST · task user service send receive manual script rule · sub call · xor or and
-evt · step-documents `docstep`, input/output `io` · doc store note.
+evt · `docstep` (a document among the steps) io conn · doc store note.
 Knows nothing of places and looks.
 """
 
@@ -16,7 +17,7 @@ from typing import Literal
 
 from diagram.model import Diagram, Edge, Lane, Node
 
-Notation = Literal["bpmn", "flow", "uml"]
+Notation = Literal["bpmn", "flow", "cross", "uml"]
 
 _BPMN = {
     "start": "start_event", "end": "end_event", "mid": "intermediate_event", "throw": "intermediate_event",
@@ -27,7 +28,7 @@ _BPMN = {
 _FLOW = {
     "start": "terminator", "end": "terminator", "xor": "decision", "or": "decision", "sub": "predefined_process",
     "call": "predefined_process", "io": "io", "send": "io", "receive": "io", "docstep": "document",
-    "and": "gateway_parallel",
+    "and": "gateway_parallel", "conn": "connector",
 }  # fmt: skip
 _UML = {"start": "start_event", "end": "end_event", "xor": "decision", "or": "decision", "and": "gateway_parallel"}
 _ATTACHED = {"doc", "store", "note"}
@@ -67,7 +68,7 @@ class Process:
         """Whether nothing is lost that the notation cannot show."""
         if notation == "bpmn":
             return True
-        unsaid = {"evt", "bound"} | ({"and"} if notation == "flow" else set())
+        unsaid = {"evt", "bound"} | ({"and"} if notation in ("flow", "cross") else set())
         return not (self.kinds & unsaid)
 
 
@@ -118,15 +119,15 @@ def _line(line: str, language: str, out: list[Process]) -> None:
         head, rest = line.split(":", 1)
         lane, name = head.split()
         kind, _, text = rest.strip().partition(" ")
-        kind, _, trigger = kind.partition(":")
         kind, _, host = kind.partition("@")
+        kind, _, trigger = kind.partition(":")
         step = Step(name, kind, text.strip(), None if lane == "-" else lane, trigger or None, host or None)
         process.steps.append(step)
 
 
 def graph(process: Process, notation: Notation, *, numbered: bool = False, lanes: bool = True) -> Diagram:
     """The process as a graph without boxes. `numbered` writes «1. …» before activities, as offices do."""
-    table = {"bpmn": _BPMN, "flow": _FLOW, "uml": _UML}[notation]
+    table = {"bpmn": _BPMN, "flow": _FLOW, "cross": _FLOW, "uml": _UML}[notation]
     other = "task" if notation == "bpmn" else "process"
     keep = [step for step in process.steps if notation == "bpmn" or step.kind not in _ATTACHED]
     ids = {step.id for step in keep}
