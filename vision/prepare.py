@@ -11,8 +11,10 @@ from PIL import Image
 
 from vision.parts import Bytes, Page
 
-TARGET_UNIT = 26.0  # page pixels of a text line, ascender to descender
-MAX_SCALE, MIN_SCALE = 3.0, 0.5
+SMALL_UNIT, LARGE_UNIT = 16.0, 44.0  # text lines between these heights are left as they are (page pixels)
+TARGET_UNIT = 20.0  # where smaller text is enlarged to
+MAX_SCALE, MIN_SCALE = 3.0, 0.4
+MARGIN = 24  # page pixels of paper added on every side, so that frames at the very edge stay closed
 MAX_PIXELS = 24_000_000  # page pixels; larger pages are scaled down, whatever their text size
 
 
@@ -30,21 +32,24 @@ def prepare(image: Image.Image) -> Page:
         background = _background(rgb)
     gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     unit = _text_height(gray)
-    scale = float(np.clip(TARGET_UNIT / unit, MIN_SCALE, MAX_SCALE)) if unit else 1.0
-    if 0.8 < scale < 1.2:
-        scale = 1.0
+    scale = 1.0
+    if 0 < unit < SMALL_UNIT:
+        scale = min(TARGET_UNIT / unit, MAX_SCALE)
+    elif unit > LARGE_UNIT:
+        scale = max(LARGE_UNIT / unit, MIN_SCALE)
     scale = min(scale, (MAX_PIXELS / (width * height)) ** 0.5)
     if scale != 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
-        gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     sx, sy = width / rgb.shape[1], height / rgb.shape[0]
+    rgb = cv2.copyMakeBorder(rgb, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=background)
+    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     return Page(
         rgb=rgb,
         gray=gray,
         background=background,
         unit=(unit or TARGET_UNIT) * scale,
-        to_source=np.array([[sx, 0.0, 0.0], [0.0, sy, 0.0]]),
+        to_source=np.array([[sx, 0.0, -MARGIN * sx], [0.0, sy, -MARGIN * sy]]),
         source_size=(width, height),
         inverted=inverted,
     )
@@ -53,11 +58,13 @@ def prepare(image: Image.Image) -> Page:
 def _flatten(image: Image.Image) -> Bytes:
     """(H, W, 3) uint8 RGB without transparency."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = np.asarray(image.convert("RGBA"))
-        alpha = rgba[..., 3:].astype(np.float32) / 255
-        ink = rgba[..., :3][rgba[..., 3] > 128]
-        paper = 0 if len(ink) and float(np.percentile(ink.max(1), 5)) > 150 else 255
-        return (rgba[..., :3] * alpha + paper * (1 - alpha)).round().astype(np.uint8)
+        image = image.convert("RGBA")
+        if image.getextrema()[3][0] < 255:
+            rgba = np.asarray(image)
+            ink = rgba[..., :3][rgba[..., 3] > 128]
+            all_light = len(ink) > 0 and float(np.percentile(ink.max(1), 5)) > 150
+            paper = Image.new("RGBA", image.size, "black" if all_light else "white")
+            image = Image.alpha_composite(paper, image)
     return np.asarray(image.convert("RGB")).copy()
 
 

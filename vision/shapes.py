@@ -1,0 +1,261 @@
+"""Find every closed symbol on a page: node outlines and the frames around them.
+
+Two generators propose candidates. *Faces* are the flat regions that walls enclose; they give boxes, diamonds and
+circles with a clean inside. *Blobs* are what stays of strokes and small faces after thin lines are opened away; they
+give small symbols whose inside is cut up by a marker or icon. A candidate's confidence is the share of its outline
+that lies on ink. Knows nothing of BPMN: what a symbol means is decided in `assemble`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from vision.containers import find_containers
+from vision.outlines import fit, overlap
+from vision.parts import Box, Bytes, Floats, Outline, Page, Scene, Shape, TextLine
+from vision.rings import Ring, best_circle, best_diamond, rings
+from vision.walls import Walls, find_walls
+
+MIN_IOU = 0.86
+MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
+MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
+ROUND: frozenset[Outline] = frozenset({"circle", "ellipse", "stadium"})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A shape under consideration. text: share of its area under text lines; face: it came from an enclosed region."""
+
+    shape: Shape
+    face: bool
+    solidity: float
+
+
+def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
+    """All symbols and frames of the page. `lines` are used to tell letters from symbols."""
+    walls = find_walls(page)
+    letters = _Letters(page, lines)
+    faces = [c for c in _faces(page, walls) if not letters.covers(c.shape.box)]
+    blobs = [c for c in _blobs(page, walls, faces) if not letters.covers(c.shape.box)]
+    candidates = _resolve([*faces, *blobs])
+    return find_containers(page, walls, [c.shape for c in candidates], lines)
+
+
+class _Letters:
+    """Tells whether a box is (part of) the glyphs of a text line rather than a symbol around or beside it."""
+
+    def __init__(self, page: Page, lines: Sequence[TextLine]) -> None:
+        self._boxes = np.array([line.box for line in lines], float).reshape(-1, 4)
+        self._unit = page.unit
+
+    def covers(self, box: Box) -> bool:
+        if not len(self._boxes):
+            return False
+        b = self._boxes
+        w = np.minimum(b[:, 2], box[2]) - np.maximum(b[:, 0], box[0])
+        h = np.minimum(b[:, 3], box[3]) - np.maximum(b[:, 1], box[1])
+        inside = np.maximum(w, 0) * np.maximum(h, 0)
+        area = max(1e-6, (box[2] - box[0]) * (box[3] - box[1]))
+        thick = np.minimum(b[:, 2] - b[:, 0], b[:, 3] - b[:, 1])
+        short = min(box[2] - box[0], box[3] - box[1])
+        return bool(np.any((inside > 0.75 * area) & (short < 1.3 * thick)))
+
+
+def _faces(page: Page, walls: Walls) -> list[Candidate]:
+    """Closed regions whose contour fits an outline."""
+    unit = page.unit
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.bitwise_not(walls.wall), connectivity=4)
+    out: list[Candidate] = []
+    width, height = page.size
+    for i in range(1, count):
+        x, y, w, h, area = (int(v) for v in stats[i])
+        if min(w, h) < 0.75 * unit or area < 0.25 * unit * unit or (w >= width - 2 and h >= height - 2):
+            continue
+        contour = _contour(labels, i, x, y, w, h)
+        if contour is None:
+            continue
+        found = fit(contour)
+        if found.iou < MIN_IOU or (found.outline in ("circle", "diamond") and min(w, h) < MIN_SMALL * unit):
+            continue
+        shape = _bordered(page, walls, contour, found.outline, found.corner)
+        if shape is not None:
+            out.append(Candidate(shape, True, found.solidity))
+    return out
+
+
+def _contour(labels: np.ndarray, i: int, x: int, y: int, w: int, h: int) -> Floats | None:
+    """(n, 2) outer contour of label i in its bounding box, in page pixels; large regions are sampled coarser."""
+    step = max(1, int((w * h / 600_000) ** 0.5))
+    part = np.zeros((-(-h // step) + 2, -(-w // step) + 2), np.uint8)
+    part[1:-1, 1:-1] = labels[y : y + h : step, x : x + w : step] == i
+    found = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    if not found:
+        return None
+    points = max(found, key=len)[:, 0, :]
+    return None if len(points) < 8 else (points - 1.0) * step + (x, y)
+
+
+def _bordered(page: Page, walls: Walls, contour: Floats, outline: Outline, corner: float) -> Shape | None:
+    """The shape with its border, from the contour of its inside."""
+    low, high = contour.min(0), contour.max(0)
+    fill = _fill(page, walls, low, high)
+    stroke, coverage = _border(page, walls, contour)
+    if outline not in ("document", "page", "bracket"):
+        contour = cv2.convexHull(contour.astype(np.float32))[:, 0, :].astype(np.float64)
+    grown = _grow(contour, stroke)
+    if outline in ("circle", "ellipse") and 0.75 < (high[0] - low[0]) / (high[1] - low[1]) < 1.33:
+        centre = (low + high) / 2
+        ring = rings(page, centre, float((high - low).mean()) / 2)
+        if ring is not None:
+            return _circle(ring, fill)
+    if outline == "rounded" and corner < 0.06:
+        outline = "rectangle"
+    return Shape(outline, _box_of(grown), grown, stroke, coverage, fill=fill)
+
+
+def _circle(ring: Ring, fill: tuple[int, int, int] | None) -> Shape:
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    contour = np.stack([ring.x + ring.radius * np.cos(angle), ring.y + ring.radius * np.sin(angle)], 1)
+    return Shape(
+        "circle", _box_of(contour), contour, ring.stroke, ring.coverage, ring.dashed, ring.double, ring.filled, fill
+    )
+
+
+def _box_of(contour: Floats) -> Box:
+    (x0, y0), (x1, y1) = contour.min(0), contour.max(0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def _fill(page: Page, walls: Walls, low: Floats, high: Floats) -> tuple[int, int, int] | None:
+    """Median colour of the middle of the box where there is no stroke; None when that is the paper's colour."""
+    (x0, y0), (x1, y1) = (low * 0.85 + high * 0.15).astype(int), (low * 0.15 + high * 0.85).astype(int)
+    step = max(1, int(min(x1 - x0, y1 - y0) / 24))
+    part = page.rgb[y0 : y1 + 1 : step, x0 : x1 + 1 : step].reshape(-1, 3)
+    flat = walls.wall[y0 : y1 + 1 : step, x0 : x1 + 1 : step].ravel() == 0
+    if flat.sum() < 4:
+        return None
+    colour = np.median(part[flat], axis=0)
+    if np.abs(colour - np.array(page.background)).max() < 10:
+        return None
+    return int(colour[0]), int(colour[1]), int(colour[2])
+
+
+def _border(page: Page, walls: Walls, contour: Floats) -> tuple[float, float]:
+    """(thickness in pixels, share of the outline that has a wall right outside), by looking outwards along normals."""
+    reach = max(6, int(0.6 * page.unit))
+    step = max(1, len(contour) // 160)
+    points = contour[::step]
+    along = np.roll(points, -1, 0) - np.roll(points, 1, 0)
+    normal = np.stack([along[:, 1], -along[:, 0]], 1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
+    centre = points.mean(0)
+    outward = np.sign(((points - centre) * normal).sum(1, keepdims=True))
+    normal *= np.where(outward == 0, 1, outward)
+    distance = np.arange(1, reach + 1)
+    at = np.round(points[:, None, :] + normal[:, None, :] * distance[None, :, None]).astype(int)
+    width, height = page.size
+    inside = (at[..., 0] >= 0) & (at[..., 0] < width) & (at[..., 1] >= 0) & (at[..., 1] < height)
+    hit = np.zeros(at.shape[:2], bool)
+    hit[inside] = walls.wall[at[..., 1][inside], at[..., 0][inside]] > 0
+    starts = hit[:, : max(3, reach // 3)].any(1)
+    first = np.where(starts, hit.argmax(1), 0)
+    after = np.arange(reach)[None, :] >= first[:, None]
+    ends = np.where((~hit & after).any(1), (~hit & after).argmax(1), reach)
+    coverage = float(starts.mean())
+    return float(np.median(ends[starts])) if starts.any() else 0.0, coverage
+
+
+def _grow(contour: Floats, by: float) -> Floats:
+    """The contour moved outwards by `by` pixels on every side (scaling about the centre, per axis)."""
+    low, high = contour.min(0), contour.max(0)
+    centre, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
+    return centre + (contour - centre) * ((half + by) / half)
+
+
+def _blobs(page: Page, walls: Walls, faces: Sequence[Candidate]) -> list[Candidate]:
+    """Circles and diamonds whose inside is not one clean face."""
+    unit = page.unit
+    solid = _solid(walls, 3.4 * unit)
+    radius = max(2, int(round(0.3 * unit)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    opened = cv2.morphologyEx(solid, cv2.MORPH_OPEN, kernel)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    distance = cv2.distanceTransform(cv2.bitwise_not(walls.ink), cv2.DIST_L2, 3)
+    out: list[Candidate] = []
+    for i in range(1, count):
+        x, y, w, h, _ = (int(v) for v in stats[i])
+        if not (MIN_SMALL * unit <= min(w, h) and max(w, h) <= 7 * unit and 0.55 < w / h < 1.8):
+            continue
+        box = (float(x), float(y), float(x + w), float(y + h))
+        if any(_share(box, c.shape.box) > 0.85 and _share(c.shape.box, box) > 0.55 for c in faces if c.face):
+            continue
+        contour = _contour(labels, i, x, y, w, h)
+        shape = None if contour is None else _small(page, distance, contour)
+        if shape is not None:
+            out.append(Candidate(shape, False, 1.0))
+    return out
+
+
+def _solid(walls: Walls, limit: float) -> Bytes:
+    """Walls together with the faces whose longer side is at most `limit` pixels."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.bitwise_not(walls.wall), connectivity=4)
+    small = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) <= limit
+    small[0] = True
+    return (small[labels] * np.uint8(255)).astype(np.uint8)
+
+
+def _small(page: Page, distance: np.ndarray, contour: Floats) -> Shape | None:
+    """The circle or diamond that explains a blob best, if one does."""
+    box = _box_of(contour)
+    as_circle, as_diamond = overlap(contour, "circle"), overlap(contour, "diamond")
+    if as_diamond > as_circle:
+        diamond = best_diamond(distance, box)
+        if diamond.coverage < MIN_COVERAGE:
+            return None
+        x, y, rx, ry = diamond.x, diamond.y, diamond.rx, diamond.ry
+        corners = np.array([(x, y - ry), (x + rx, y), (x, y + ry), (x - rx, y)], float)
+        return Shape("diamond", _box_of(corners), corners, diamond.stroke, diamond.coverage)
+    if as_circle < 0.8:
+        return None
+    circle = best_circle(distance, box)
+    if circle.coverage < MIN_COVERAGE:
+        return None
+    ring = rings(page, np.array([circle.x, circle.y]), circle.radius)
+    return _circle(ring or circle, None)
+
+
+def _share(inner: Box, outer: Box) -> float:
+    """Share of `inner` that lies in `outer`."""
+    w = min(inner[2], outer[2]) - max(inner[0], outer[0])
+    h = min(inner[3], outer[3]) - max(inner[1], outer[1])
+    if w <= 0 or h <= 0:
+        return 0.0
+    return w * h / max(1e-6, (inner[2] - inner[0]) * (inner[3] - inner[1]))
+
+
+def _resolve(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """One candidate per symbol: of two nearly equal boxes the better one; inner outlines join their outer twin."""
+    order = sorted(candidates, key=lambda c: (-_area(c.shape.box), -c.shape.confidence))
+    kept: list[Candidate] = []
+    for c in order:
+        twin = next((k for k in kept if _share(c.shape.box, k.shape.box) > 0.9 and _same(c.shape, k.shape)), None)
+        if twin is None:
+            kept.append(c)
+        elif c.shape.outline == twin.shape.outline == "circle" and not twin.shape.double:
+            kept[kept.index(twin)] = replace(twin, shape=replace(twin.shape, double=True))
+    return kept
+
+
+def _same(inner: Shape, outer: Shape) -> bool:
+    """Whether `inner` is the inner border line of `outer`."""
+    if inner.outline != outer.outline and not {inner.outline, outer.outline} <= {"rectangle", "rounded", "stadium"}:
+        return _area(inner.box) > 0.8 * _area(outer.box)
+    return _area(inner.box) > 0.55 * _area(outer.box)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
