@@ -13,6 +13,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from vision.boxes import area, inside, iou, share, size
 from vision.parts import Box, Bytes, Container, Page, Scene, Shape, TextLine
 from vision.walls import Walls
 
@@ -33,32 +34,32 @@ class Segment:
 def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Sequence[TextLine]) -> Scene:
     """Split the shapes into symbols and frames, and add the frames that only lines reveal."""
     unit = page.unit
-    nodelike = [s for s in shapes if min(_size(s.box)) >= 1.3 * unit]
-    holders = [s for s in shapes if s.outline in BOXY and sum(_inside(n.box, s.box) for n in nodelike) >= 2]
+    nodelike = [s for s in shapes if min(size(s.box)) >= 1.3 * unit]
+    holders = [s for s in shapes if s.outline in BOXY and sum(inside(n.box, s.box) for n in nodelike) >= 2]
     symbols = [s for s in nodelike if s not in holders and not _empty_gap(s, page, lines)]
     grid = _Grid(walls.wall, unit)
     frames = grid.frames(symbols)
     containers: list[Container] = []
     for frame in _outermost(frames):
-        has_lanes = any(_inside(s.box, frame) for s in symbols)
-        named = any(_inside(line.box, frame) for line in lines)
+        has_lanes = any(inside(s.box, frame) for s in symbols)
+        named = any(inside(line.box, frame) for line in lines)
         if has_lanes or (named and _wide(frame, unit, page)):
             _split(grid, frame, symbols, None, containers)
-    for s in sorted(holders, key=lambda s: -_area(s.box)):
-        if any(c.kind in ("pool", "lane") and _iou(s.box, c.box) > 0.8 for c in containers) or _is_part(s, containers):
+    for s in sorted(holders, key=lambda s: -area(s.box)):
+        if any(c.kind in ("pool", "lane") and iou(s.box, c.box) > 0.8 for c in containers) or _is_part(s, containers):
             continue
         if _cut(s.box, symbols, unit) >= 2:
             continue
         kind: Kind = "subprocess" if s.outline != "rectangle" or containers else "pool"
         containers.append(Container(kind, s.box, confidence=s.confidence, shape=s))
-    frames_shapes = [s for s in symbols if any(_iou(s.box, c.box) > 0.8 for c in containers)]
+    frames_shapes = [s for s in symbols if any(iou(s.box, c.box) > 0.8 for c in containers)]
     strips = [c.header for c in containers if c.header]
     kept = [
         s
         for s in shapes
         if s not in holders
         and s not in frames_shapes
-        and not any(_iou(s.box, strip) > 0.6 or _share(s.box, strip) > 0.9 for strip in strips)
+        and not any(iou(s.box, strip) > 0.6 or share(s.box, strip) > 0.9 for strip in strips)
         and not (s in nodelike and s not in symbols)
     ]
     return Scene(tuple(kept), tuple(_nest(containers)))
@@ -183,15 +184,15 @@ def _split(
 
 
 def _vacant(box: Box, symbols: Sequence[Shape]) -> bool:
-    return not any(_inside(s.box, box) for s in symbols)
+    return not any(inside(s.box, box) for s in symbols)
 
 
 def _cut(box: Box, symbols: Sequence[Shape], unit: float) -> int:
     """Number of symbols that the border of the box runs through."""
     count = 0
     for s in symbols:
-        share = _share(s.box, box)
-        if 0.12 < share < 0.88 and min(_size(s.box)) > 1.3 * unit:
+        share = share(s.box, box)
+        if 0.12 < share < 0.88 and min(size(s.box)) > 1.3 * unit:
             count += 1
     return count
 
@@ -200,23 +201,23 @@ def _empty_gap(shape: Shape, page: Page, lines: Sequence[TextLine]) -> bool:
     """A large plain box without a word: the space between frames and flows, not a symbol."""
     if shape.outline not in BOXY or shape.fill is not None:
         return False
-    if any(_share(line.box, shape.box) > 0.6 for line in lines):
+    if any(share(line.box, shape.box) > 0.6 for line in lines):
         return False
-    return _area(shape.box) > 60 * page.unit**2 or bool(max(_size(shape.box)) > 6 * min(_size(shape.box)))
+    return area(shape.box) > 60 * page.unit**2 or bool(max(size(shape.box)) > 6 * min(size(shape.box)))
 
 
 def _wide(box: Box, unit: float, page: Page) -> bool:
-    width, height = _size(box)
+    width, height = size(box)
     return max(width, height) > 0.45 * max(page.size) and max(width, height) > 5 * min(width, height)
 
 
 def _is_part(shape: Shape, containers: Sequence[Container]) -> bool:
     """A face that is a piece of a lane: three of its sides lie on the frame of one."""
     for c in containers:
-        if c.kind == "subprocess" or _share(shape.box, c.box) < 0.9:
+        if c.kind == "subprocess" or share(shape.box, c.box) < 0.9:
             continue
         near = sum(
-            abs(a - b) < 0.06 * max(_size(c.box)) + 6 for a, b in zip(shape.box, c.box, strict=True)
+            abs(a - b) < 0.06 * max(size(c.box)) + 6 for a, b in zip(shape.box, c.box, strict=True)
         )
         if near >= 2:
             return True
@@ -225,8 +226,8 @@ def _is_part(shape: Shape, containers: Sequence[Container]) -> bool:
 
 def _outermost(frames: Sequence[Box]) -> list[Box]:
     kept: list[Box] = []
-    for box in sorted(frames, key=lambda b: -_area(b)):
-        if not any(_share(box, k) > 0.9 for k in kept):
+    for box in sorted(frames, key=lambda b: -area(b)):
+        if not any(share(box, k) > 0.9 for k in kept):
             kept.append(box)
     return sorted(kept, key=lambda b: (b[1], b[0]))
 
@@ -238,34 +239,11 @@ def _nest(containers: Sequence[Container]) -> list[Container]:
         around = [
             j
             for j, other in enumerate(containers)
-            if j != i and _share(c.box, other.box) > 0.9 and _area(other.box) > 1.02 * _area(c.box)
+            if j != i and share(c.box, other.box) > 0.9 and area(other.box) > 1.02 * area(c.box)
         ]
-        parent = c.parent if c.parent is not None else min(around, key=lambda j: _area(containers[j].box), default=None)
+        parent = c.parent if c.parent is not None else min(around, key=lambda j: area(containers[j].box), default=None)
         kind = c.kind
         if kind == "pool" and parent is not None and containers[parent].kind in ("pool", "lane"):
             kind = "lane" if c.header is not None else "subprocess"
         out.append(replace(c, parent=parent, kind=kind))
     return out
-
-
-def _size(box: Box) -> tuple[float, float]:
-    return box[2] - box[0], box[3] - box[1]
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _share(inner: Box, outer: Box) -> float:
-    w = min(inner[2], outer[2]) - max(inner[0], outer[0])
-    h = min(inner[3], outer[3]) - max(inner[1], outer[1])
-    return w * h / max(1e-6, _area(inner)) if w > 0 and h > 0 else 0.0
-
-
-def _inside(inner: Box, outer: Box) -> bool:
-    return _share(inner, outer) > 0.9 and _area(inner) < 0.9 * _area(outer)
-
-
-def _iou(a: Box, b: Box) -> float:
-    both = _share(a, b) * _area(a)
-    return both / max(1e-6, _area(a) + _area(b) - both)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from vision.boxes import area, share, size
 from vision.containers import find_containers
 from vision.outlines import fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Scene, Shape, TextLine
@@ -191,7 +192,7 @@ def _blobs(page: Page, walls: Walls, faces: Sequence[Candidate]) -> list[Candida
         if not (MIN_SMALL * unit <= min(w, h) and max(w, h) <= 7 * unit and 0.55 < w / h < 1.8):
             continue
         box = (float(x), float(y), float(x + w), float(y + h))
-        if any(_share(box, c.shape.box) > 0.85 and _share(c.shape.box, box) > 0.55 for c in faces if c.face):
+        if any(share(box, c.shape.box) > 0.85 and share(c.shape.box, box) > 0.55 for c in faces if c.face):
             continue
         contour = _contour(labels, i, x, y, w, h)
         shape = None if contour is None else _small(page, distance, contour)
@@ -228,21 +229,12 @@ def _small(page: Page, distance: np.ndarray, contour: Floats) -> Shape | None:
     return _circle(ring or circle, None)
 
 
-def _share(inner: Box, outer: Box) -> float:
-    """Share of `inner` that lies in `outer`."""
-    w = min(inner[2], outer[2]) - max(inner[0], outer[0])
-    h = min(inner[3], outer[3]) - max(inner[1], outer[1])
-    if w <= 0 or h <= 0:
-        return 0.0
-    return w * h / max(1e-6, (inner[2] - inner[0]) * (inner[3] - inner[1]))
-
-
 def _resolve(candidates: Sequence[Candidate]) -> list[Candidate]:
     """One candidate per symbol: of two nearly equal boxes the better one; inner outlines join their outer twin."""
-    order = sorted(candidates, key=lambda c: (-_area(c.shape.box), -c.shape.confidence))
+    order = sorted(candidates, key=lambda c: (-area(c.shape.box), -c.shape.confidence))
     kept: list[Candidate] = []
     for c in order:
-        twin = next((k for k in kept if _share(c.shape.box, k.shape.box) > 0.9 and _same(c.shape, k.shape)), None)
+        twin = next((k for k in kept if share(c.shape.box, k.shape.box) > 0.9 and _same(c.shape, k.shape)), None)
         if twin is None:
             kept.append(c)
         elif c.shape.outline == twin.shape.outline == "circle" and not twin.shape.double:
@@ -253,9 +245,5 @@ def _resolve(candidates: Sequence[Candidate]) -> list[Candidate]:
 def _same(inner: Shape, outer: Shape) -> bool:
     """Whether `inner` is the inner border line of `outer`."""
     if inner.outline != outer.outline and not {inner.outline, outer.outline} <= {"rectangle", "rounded", "stadium"}:
-        return _area(inner.box) > 0.8 * _area(outer.box)
-    return _area(inner.box) > 0.55 * _area(outer.box)
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
+        return area(inner.box) > 0.8 * area(outer.box)
+    return area(inner.box) > 0.55 * area(outer.box)

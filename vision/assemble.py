@@ -1,0 +1,264 @@
+"""Name what was seen: symbols become typed nodes, frames lanes and sub-processes, lines flows, texts labels.
+
+In: a `Reading` of a `Page`. Out: a `Diagram` in pixels of the uploaded image, and warnings. Reads no pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from diagram.kinds import DiagramKind, EdgeKind, Language, NodeType
+from diagram.model import Box as SourceBox
+from diagram.model import Diagram, Edge, Lane, Node
+from vision.boxes import area, centre, holds, size
+from vision.labels import Labels, label
+from vision.parts import Box, Connector, Container, End, Page, Reading, Scene, Shape
+
+FRAME_KINDS = ("pool", "lane")
+FLOWCHART: dict[str, NodeType] = {
+    "rectangle": "process",
+    "rounded": "process",
+    "stadium": "terminator",
+    "ellipse": "terminator",
+    "circle": "connector",
+    "diamond": "decision",
+    "parallelogram": "io",
+    "trapezoid": "io",
+    "cylinder": "data_store",
+    "document": "document",
+    "page": "document",
+    "hexagon": "process",
+    "barred": "predefined_process",
+    "bar": "gateway_parallel",
+    "polygon": "process",
+    "bracket": "annotation",
+}
+BPMN: dict[str, NodeType] = {
+    **FLOWCHART,
+    "rectangle": "task",
+    "rounded": "task",
+    "stadium": "task",
+    "ellipse": "task",
+    "parallelogram": "task",
+    "trapezoid": "task",
+    "hexagon": "task",
+    "polygon": "task",
+    "diamond": "gateway_exclusive",
+    "document": "data_object",
+    "page": "data_object",
+    "barred": "task",
+}
+
+
+def assemble(page: Page, reading: Reading, language: Language) -> tuple[Diagram, list[str]]:
+    """The diagram of a page and what a user should know about it."""
+    scene, connectors = reading.scene, reading.connectors
+    labels = label(reading.lines, scene, connectors, page.unit)
+    kind = _kind(scene, labels)
+    scale = _Scale(page)
+    keep = _keep(scene, labels, connectors)
+    frames = [i for i, c in enumerate(scene.containers) if c.kind in FRAME_KINDS]
+    lanes = _lanes(scene.containers, frames, labels, scale)
+    ids: dict[End, str] = {("container", i): f"l{k}" for k, i in enumerate(frames, 1)}
+    order = sorted(
+        [("shape", i) for i in keep]
+        + [("container", i) for i, c in enumerate(scene.containers) if c.kind == "subprocess"],
+        key=lambda end: _position(_box(scene, end), page.unit),
+    )
+    for number, end in enumerate(order, 1):
+        ids[end] = f"n{number}"  # type: ignore[index]
+    degree = _degrees(connectors)
+    nodes = [_node(end, ids, scene, labels, kind, degree, scale) for end in order]
+    edges = _edges(connectors, ids, scene, labels, scale)
+    return Diagram(kind, tuple(nodes), tuple(edges), tuple(lanes), language), list(reading.warnings)
+
+
+class _Scale:
+    """From page pixels to pixels of the upload."""
+
+    def __init__(self, page: Page) -> None:
+        self._matrix = page.to_source
+        self._size = page.source_size
+
+    def points(self, points: np.ndarray) -> list[tuple[float, float]]:
+        moved = points @ self._matrix[:, :2].T + self._matrix[:, 2]
+        return [(round(float(x), 1), round(float(y), 1)) for x, y in moved]
+
+    def box(self, box: Box) -> SourceBox:
+        corners = np.array([(box[0], box[1]), (box[2], box[1]), (box[2], box[3]), (box[0], box[3])])
+        moved = np.array(self.points(corners))
+        (x0, y0), (x1, y1) = moved.min(0), moved.max(0)
+        width, height = self._size
+        x0, x1 = (float(np.clip(v, 0, width)) for v in (x0, x1))
+        y0, y1 = (float(np.clip(v, 0, height)) for v in (y0, y1))
+        return x0, y0, x1, y1
+
+
+def _box(scene: Scene, end: tuple[str, int]) -> Box:
+    return scene.shapes[end[1]].box if end[0] == "shape" else scene.containers[end[1]].box
+
+
+def _position(box: Box, unit: float) -> tuple[int, float]:
+    """Reading order: rows of about two text lines, then left to right."""
+    return int(box[1] / (2 * unit)), box[0]
+
+
+def _kind(scene: Scene, labels: Labels) -> DiagramKind:
+    """BPMN by its frames, events and bare gateways; else a flowchart."""
+    if any(c.kind in FRAME_KINDS for c in scene.containers):
+        return "bpmn"
+    bare = [
+        s.outline
+        for i, s in enumerate(scene.shapes)
+        if i not in labels.shapes or not holds(s.box, centre(labels.shapes[i].box))
+    ]
+    wordy = [s.outline for i, s in enumerate(scene.shapes) if i in labels.shapes]
+    events = sum(o == "circle" for o in bare)
+    diamonds = sum(o == "diamond" for o in bare)
+    if "bar" in bare or any(s.outline == "stadium" for s in scene.shapes) or "parallelogram" in wordy:
+        return "flowchart"
+    return "bpmn" if events + diamonds >= 1 and events >= 1 else "flowchart"
+
+
+def _keep(scene: Scene, labels: Labels, connectors: Sequence[Connector]) -> list[int]:
+    """Indices of shapes that are nodes: those with a word or a flow."""
+    touched = {end[1] for c in connectors for end in (c.source, c.target) if end and end[0] == "shape"}
+    return [i for i in range(len(scene.shapes)) if i in labels.shapes or i in touched]
+
+
+def _lanes(containers: Sequence[Container], frames: Sequence[int], labels: Labels, scale: _Scale) -> list[Lane]:
+    ids = {i: f"l{k}" for k, i in enumerate(frames, 1)}
+    out = []
+    for i in frames:
+        parent = containers[i].parent
+        while parent is not None and parent not in ids:
+            parent = containers[parent].parent
+        name = labels.containers[i].text if i in labels.containers else ""
+        out.append(Lane(ids[i], name, None if parent is None else ids[parent], scale.box(containers[i].box)))
+    return out
+
+
+def _innermost(box: Box, containers: Sequence[Container], kinds: Sequence[str], skip: int | None = None) -> int | None:
+    """The smallest container of these kinds around the middle of the box."""
+    around = [
+        i
+        for i, c in enumerate(containers)
+        if i != skip and c.kind in kinds and holds(c.box, centre(box)) and area(c.box) > area(box)
+    ]
+    return min(around, key=lambda i: area(containers[i].box), default=None)
+
+
+def _degrees(connectors: Sequence[Connector]) -> dict[End, tuple[int, int]]:
+    """(incoming, outgoing) solid flows of every end."""
+    out: dict[End, tuple[int, int]] = {}
+    for c in connectors:
+        if c.style != "solid" or c.source is None or c.target is None:
+            continue
+        i, o = out.get(c.source, (0, 0))
+        out[c.source] = (i, o + 1)
+        i, o = out.get(c.target, (0, 0))
+        out[c.target] = (i + 1, o)
+    return out
+
+
+def _node(
+    end: tuple[str, int],
+    ids: dict[End, str],
+    scene: Scene,
+    labels: Labels,
+    kind: DiagramKind,
+    degree: dict[End, tuple[int, int]],
+    scale: _Scale,
+) -> Node:
+    box = _box(scene, end)
+    frame = _innermost(box, scene.containers, FRAME_KINDS)
+    outer = _innermost(box, scene.containers, ("subprocess",), end[1] if end[0] == "container" else None)
+    lane = None if frame is None else ids[("container", frame)]
+    parent = None if outer is None else ids[("container", outer)]
+    if end[0] == "container":
+        block = labels.containers.get(end[1])
+        confidence = scene.containers[end[1]].confidence
+        node_type: NodeType = "subprocess"
+    else:
+        shape = scene.shapes[end[1]]
+        block = labels.shapes.get(end[1])
+        confidence = shape.confidence
+        node_type = _type(shape, block is not None and holds(box, centre(block.box)), kind, degree.get(end, (0, 0)), scene)  # type: ignore[call-overload]
+    if block is not None:
+        confidence = min(confidence, block.confidence)
+    return Node(
+        ids[end],  # type: ignore[index]
+        node_type,
+        "" if block is None else block.text,
+        scale.box(box),
+        lane,
+        round(float(np.clip(confidence, 0, 1)), 3),
+        parent=parent,
+    )
+
+
+def _type(shape: Shape, worded: bool, kind: DiagramKind, degree: tuple[int, int], scene: Scene) -> NodeType:
+    if shape.outline in ("circle", "ellipse") and not worded:
+        return _event(shape, degree, scene)
+    return (BPMN if kind == "bpmn" else FLOWCHART)[shape.outline]
+
+
+def _event(shape: Shape, degree: tuple[int, int], scene: Scene) -> NodeType:
+    """Start (thin border), intermediate (double), end (thick or filled), by the border and by the flows."""
+    incoming, outgoing = degree
+    thin = min((s.stroke for s in scene.shapes if s.outline == "circle"), default=shape.stroke)
+    thick = shape.stroke > 1.7 * thin and shape.stroke > 0.08 * size(shape.box)[0]
+    if shape.filled:
+        return "end_event" if incoming and not outgoing else "start_event"
+    if thick and not (outgoing and not incoming):
+        return "end_event"
+    if shape.double and not (incoming and not outgoing and thick):
+        return "intermediate_event" if outgoing or not incoming else "end_event" if thick else "intermediate_event"
+    if incoming and not outgoing:
+        return "end_event"
+    return "intermediate_event" if incoming and outgoing else "start_event"
+
+
+def _edges(
+    connectors: Sequence[Connector], ids: dict[End, str], scene: Scene, labels: Labels, scale: _Scale
+) -> list[Edge]:
+    out: list[Edge] = []
+    for i, c in enumerate(connectors):
+        if c.source is None or c.target is None or c.source not in ids or c.target not in ids:
+            continue
+        kind = _edge_kind(c, scene)
+        if kind == "sequence" and "container" in (_frame_end(c.source, scene), _frame_end(c.target, scene)):
+            kind = "message"
+        block = labels.connectors.get(i)
+        text = "" if block is None else block.text
+        out.append(
+            Edge(
+                f"e{len(out) + 1}",
+                ids[c.source],
+                ids[c.target],
+                text,
+                kind,
+                tuple(scale.points(c.points)),
+                round(float(np.clip(c.confidence, 0, 1)), 3),
+            )
+        )
+    return out
+
+
+def _frame_end(end: End, scene: Scene) -> str:
+    """ "container" for a pool or lane, "node" otherwise."""
+    return "container" if end[0] == "container" and scene.containers[end[1]].kind in FRAME_KINDS else "node"
+
+
+def _edge_kind(c: Connector, scene: Scene) -> EdgeKind:
+    data = ("page", "cylinder", "document", "bracket")
+    touches_data = any(end and end[0] == "shape" and scene.shapes[end[1]].outline in data for end in (c.source, c.target))
+    if touches_data and c.style != "solid":
+        return "association"
+    if c.style == "solid":
+        return "sequence"
+    if c.style == "dashed":
+        return "message" if c.head == "hollow" or c.tail == "circle" else "association" if c.head == "none" else "message"
+    return "association"

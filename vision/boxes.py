@@ -1,0 +1,53 @@
+"""Arithmetic of boxes `(x0, y0, x1, y1)`; any unit, end exclusive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vision.parts import Box
+
+
+def size(box: Box) -> tuple[float, float]:
+    """(width, height)."""
+    return box[2] - box[0], box[3] - box[1]
+
+
+def area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def centre(box: Box) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def share(inner: Box, outer: Box) -> float:
+    """Share of the area of `inner` that lies in `outer`."""
+    w = min(inner[2], outer[2]) - max(inner[0], outer[0])
+    h = min(inner[3], outer[3]) - max(inner[1], outer[1])
+    return w * h / max(1e-6, area(inner)) if w > 0 and h > 0 else 0.0
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union."""
+    both = share(a, b) * area(a)
+    return both / max(1e-6, area(a) + area(b) - both)
+
+
+def inside(inner: Box, outer: Box) -> bool:
+    """Whether `inner` is a clearly smaller box within `outer`."""
+    return share(inner, outer) > 0.9 and area(inner) < 0.9 * area(outer)
+
+
+def holds(box: Box, point: tuple[float, float]) -> bool:
+    return box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
+
+
+def union(boxes: Iterable[Box]) -> Box:
+    """The smallest box around all; ValueError when there is none."""
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
+def gaps(a: Box, b: Box) -> tuple[float, float]:
+    """Free distance between two boxes along x and y; negative where they overlap."""
+    return max(a[0], b[0]) - min(a[2], b[2]), max(a[1], b[1]) - min(a[3], b[3])

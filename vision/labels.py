@@ -1,0 +1,249 @@
+"""Whose is which text: lines inside symbols, names of frames, and the blocks that stand free beside events or flows.
+
+Free blocks go to symbols without a word inside and to flows by one optimal assignment over distances.
+Does not know what a symbol means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from vision.boxes import area, centre, gaps, holds, share, size, union
+from vision.parts import Box, Connector, Container, Floats, Scene, Shape, TextLine
+from vision.text_language import join_lines
+
+FAR = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines that belong together, in reading order."""
+
+    lines: tuple[TextLine, ...]
+    box: Box
+
+    @property
+    def text(self) -> str:
+        return join_lines([line.text for line in self.lines])
+
+    @property
+    def confidence(self) -> float:
+        weights = [max(1, len(line.text)) for line in self.lines]
+        return float(np.average([line.confidence for line in self.lines], weights=weights))
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Block by index of shape, container and connector; `free` belongs to nobody."""
+
+    shapes: dict[int, Block] = field(default_factory=dict)
+    containers: dict[int, Block] = field(default_factory=dict)
+    connectors: dict[int, Block] = field(default_factory=dict)
+    free: tuple[Block, ...] = ()
+
+
+def label(lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connector], unit: float) -> Labels:
+    """Assign every line of text once."""
+    inner: dict[int, list[TextLine]] = {}
+    rest: list[TextLine] = []
+    for line in lines:
+        owner = _inside_shape(line, scene.shapes)
+        if owner is None:
+            rest.append(line)
+        else:
+            inner.setdefault(owner, []).append(line)
+    names, rest = _frame_names(rest, scene.containers, unit)
+    blocks = group([line for line in rest if line.turn == 0], unit) + [_block([x]) for x in rest if x.turn]
+    shapes = {i: _block(found) for i, found in inner.items()}
+    beside, along, free = _assign(blocks, scene, shapes, connectors, unit)
+    return Labels({**shapes, **beside}, names, along, tuple(free))
+
+
+def _inside_shape(line: TextLine, shapes: Sequence[Shape]) -> int | None:
+    """The smallest symbol that holds the line's centre and most of it."""
+    best: int | None = None
+    for i, shape in enumerate(shapes):
+        if not holds(shape.box, centre(line.box)):
+            continue
+        enough = 0.45 if shape.outline in ("rectangle", "rounded", "stadium", "parallelogram") else 0.6
+        if share(line.box, shape.box) < enough or area(line.box) > 1.1 * area(shape.box):
+            continue
+        if best is None or area(shape.box) < area(shapes[best].box):
+            best = i
+    return best
+
+
+def _block(lines: Sequence[TextLine]) -> Block:
+    ordered = tuple(_reading_order(lines))
+    return Block(ordered, union(line.box for line in ordered))
+
+
+def _reading_order(lines: Sequence[TextLine]) -> list[TextLine]:
+    """Top to bottom; pieces of one row left to right. Turned lines read from the outside in."""
+    if lines and all(line.turn == 90 for line in lines):
+        return sorted(lines, key=lambda line: (line.box[0], -line.box[3]))
+    if lines and all(line.turn == 270 for line in lines):
+        return sorted(lines, key=lambda line: (-line.box[2], line.box[1]))
+    rows: list[list[TextLine]] = []
+    for line in sorted(lines, key=lambda line: centre(line.box)[1]):
+        if rows:
+            last = union(x.box for x in rows[-1])
+            overlap = min(last[3], line.box[3]) - max(last[1], line.box[1])
+            if overlap > 0.55 * min(size(last)[1], size(line.box)[1]):
+                rows[-1].append(line)
+                continue
+        rows.append([line])
+    return [line for row in rows for line in sorted(row, key=lambda line: line.box[0])]
+
+
+def group(lines: Sequence[TextLine], unit: float) -> list[Block]:
+    """Blocks of lines that stand close under each other, centred or flush."""
+    parent = list(range(len(lines)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            i = parent[i]
+        return i
+
+    for i, a in enumerate(lines):
+        for j in range(i):
+            if _continues(a, lines[j], unit):
+                parent[root(i)] = root(j)
+    groups: dict[int, list[TextLine]] = {}
+    for i, line in enumerate(lines):
+        groups.setdefault(root(i), []).append(line)
+    return [_block(found) for found in groups.values()]
+
+
+def _continues(a: TextLine, b: TextLine, unit: float) -> bool:
+    """Whether two lines are neighbours in one block: close, overlapping sideways, aligned, of like height."""
+    gx, gy = gaps(a.box, b.box)
+    ha, hb = size(a.box)[1], size(b.box)[1]
+    line = max(ha, hb, 0.6 * unit)
+    if gy > 0.75 * line or max(ha, hb) > 1.9 * min(ha, hb) + 0.3 * unit:
+        return False
+    if gy < -0.4 * line:  # same row
+        return 0 <= gx < 0.5 * line
+    if gx > 0:
+        return False
+    centred = abs(centre(a.box)[0] - centre(b.box)[0])
+    flush = min(abs(a.box[0] - b.box[0]), abs(a.box[2] - b.box[2]))
+    return min(centred, flush) < 0.9 * line
+
+
+def _frame_names(
+    lines: Sequence[TextLine], containers: Sequence[Container], unit: float
+) -> tuple[dict[int, Block], list[TextLine]]:
+    """Names of pools, lanes and sub-processes, and the lines that are left."""
+    found: dict[int, list[TextLine]] = {}
+    rest: list[TextLine] = []
+    for line in lines:
+        owner = _named_by(line, containers, unit)
+        if owner is None:
+            rest.append(line)
+        else:
+            found.setdefault(owner, []).append(line)
+    names: dict[int, Block] = {}
+    for i, mine in found.items():
+        turned = [line for line in mine if line.turn]
+        names[i] = _block(turned if 0 < len(turned) and containers[i].header is None else mine)
+    return names, rest
+
+
+def _named_by(line: TextLine, containers: Sequence[Container], unit: float) -> int | None:
+    middle = centre(line.box)
+    around = [i for i, c in enumerate(containers) if holds(c.box, middle)]
+    for i in sorted(around, key=lambda i: area(containers[i].box)):
+        c = containers[i]
+        if c.header is not None:
+            if share(line.box, c.header) > 0.6:
+                return i
+            continue
+        if c.kind == "subprocess":
+            if middle[1] - c.box[1] < 1.6 * unit and share(line.box, c.box) > 0.9:
+                return i
+        elif line.turn and middle[0] - c.box[0] < 2.5 * unit:
+            return i
+        elif not line.turn and c.upright and middle[1] - c.box[1] < 2.5 * unit:
+            return i
+    return None
+
+
+def _assign(
+    blocks: Sequence[Block],
+    scene: Scene,
+    named: dict[int, Block],
+    connectors: Sequence[Connector],
+    unit: float,
+) -> tuple[dict[int, Block], dict[int, Block], list[Block]]:
+    """Free blocks to bare symbols and to flows: the assignment with the least total distance."""
+    bare = [i for i, s in enumerate(scene.shapes) if i not in named and s.outline in OUTSIDE]
+    cost = np.full((len(blocks), len(bare) + len(connectors) + len(blocks)), FAR)
+    for b, block in enumerate(blocks):
+        for k, i in enumerate(bare):
+            cost[b, k] = _to_shape(block.box, scene.shapes[i], unit)
+        for k, connector in enumerate(connectors):
+            cost[b, len(bare) + k] = _to_flow(block.box, connector, unit)
+        cost[b, len(bare) + len(connectors) + b] = 4.0  # stays free
+    beside: dict[int, Block] = {}
+    along: dict[int, Block] = {}
+    free: list[Block] = []
+    for b, k in zip(*linear_sum_assignment(cost), strict=True):
+        if k < len(bare):
+            beside[bare[k]] = blocks[b]
+        elif k < len(bare) + len(connectors):
+            along[int(k) - len(bare)] = blocks[b]
+        else:
+            free.append(blocks[b])
+    return beside, along, free
+
+
+OUTSIDE = ("circle", "ellipse", "diamond", "page", "cylinder", "document", "bar", "polygon", "hexagon")
+
+
+def _to_shape(box: Box, shape: Shape, unit: float) -> float:
+    """Distance of a label to a symbol in units; labels straight below or above are nearest."""
+    gx, gy = gaps(box, shape.box)
+    (bx, by), (sx, sy) = centre(box), centre(shape.box)
+    if gy > -0.5 * unit and gx < 0:  # below or above
+        off = abs(bx - sx) / max(size(shape.box)[0], unit)
+        value = max(gy, 0) / unit + 0.5 * off + (0.0 if by > sy else 0.25)
+    elif gx > -0.5 * unit:
+        off = abs(by - sy) / max(size(shape.box)[1], unit)
+        value = max(gx, 0) / unit * 1.2 + 0.5 * off + 0.6 + max(gy, 0) / unit
+    else:
+        value = 0.3
+    return value if value < 4 else FAR
+
+
+def _to_flow(box: Box, connector: Connector, unit: float) -> float:
+    """Distance of a label to a flow in units; near the source end it is a little nearer."""
+    points = connector.points
+    if len(points) < 2:
+        return FAR
+    distance, along = _distance(box, points)
+    value = max(0.0, distance) / unit + 0.35 + 0.3 * along
+    return value if value < 2.6 else FAR
+
+
+def _distance(box: Box, points: Floats) -> tuple[float, float]:
+    """(smallest distance from the polyline to the box, where along it as a share of its length)."""
+    dense, at = _dense(points)
+    dx = np.maximum(np.maximum(box[0] - dense[:, 0], dense[:, 0] - box[2]), 0)
+    dy = np.maximum(np.maximum(box[1] - dense[:, 1], dense[:, 1] - box[3]), 0)
+    distance = np.hypot(dx, dy)
+    i = int(distance.argmin())
+    return float(distance[i]), float(at[i])
+
+
+def _dense(points: Floats) -> tuple[Floats, Floats]:
+    """Points every few pixels along a polyline and their share of its length."""
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    length = np.concatenate([[0.0], np.cumsum(steps)])
+    total = max(float(length[-1]), 1e-6)
+    at = np.linspace(0, total, max(2, min(400, int(total / 3))))
+    return np.stack([np.interp(at, length, points[:, 0]), np.interp(at, length, points[:, 1])], 1), at / total
