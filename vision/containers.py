@@ -191,8 +191,7 @@ def _cut(box: Box, symbols: Sequence[Shape], unit: float) -> int:
     """Number of symbols that the border of the box runs through."""
     count = 0
     for s in symbols:
-        share = share(s.box, box)
-        if 0.12 < share < 0.88 and min(size(s.box)) > 1.3 * unit:
+        if 0.12 < share(s.box, box) < 0.88 and min(size(s.box)) > 1.3 * unit:
             count += 1
     return count
 
