@@ -36,7 +36,7 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
     unit = page.unit
     nodelike = [s for s in shapes if min(size(s.box)) >= 1.3 * unit]
     holders = [s for s in shapes if s.outline in BOXY and sum(inside(n.box, s.box) for n in nodelike) >= 2]
-    symbols = [s for s in nodelike if s not in holders and not _empty_gap(s, page, lines)]
+    symbols = [s for s in nodelike if s not in holders]
     grid = _Grid(walls.wall, unit)
     frames = grid.frames(symbols)
     containers: list[Container] = []
@@ -194,15 +194,6 @@ def _cut(box: Box, symbols: Sequence[Shape], unit: float) -> int:
         if 0.12 < share(s.box, box) < 0.88 and min(size(s.box)) > 1.3 * unit:
             count += 1
     return count
-
-
-def _empty_gap(shape: Shape, page: Page, lines: Sequence[TextLine]) -> bool:
-    """A large plain box without a word: the space between frames and flows, not a symbol."""
-    if shape.outline not in BOXY or shape.fill is not None:
-        return False
-    if any(share(line.box, shape.box) > 0.6 for line in lines):
-        return False
-    return area(shape.box) > 60 * page.unit**2 or bool(max(size(shape.box)) > 6 * min(size(shape.box)))
 
 
 def _wide(box: Box, unit: float, page: Page) -> bool:

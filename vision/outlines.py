@@ -13,6 +13,7 @@ import numpy as np
 
 from vision.parts import Floats, Outline
 
+PRIOR: dict[Outline, float] = {"circle": 0.015, "diamond": 0.015, "rectangle": 0.006}  # of near ties the plainer
 GRID = 96  # templates are compared on a GRID x GRID raster of the bounding box
 
 
@@ -44,9 +45,10 @@ def fit(contour: Floats) -> Fit:
     both = (areas & target).sum(1)
     iou = both / np.maximum(1, (areas | target).sum(1))
     iou = np.where(convex, iou * (0.5 + 0.5 * min(1.0, solidity / 0.9)), iou)
+    iou = iou + np.array([PRIOR.get(name, 0.0) for name in names])
     best = int(iou.argmax())
     corner = _corner(hull, float(width), float(height))
-    return Fit(names[best], float(iou[best]), corner, solidity)
+    return Fit(names[best], float(min(1.0, iou[best])), corner, solidity)
 
 
 def overlap(contour: Floats, outline: Outline) -> float:
@@ -113,7 +115,7 @@ def _templates(step: int) -> tuple[list[Outline], np.ndarray, np.ndarray]:
             if s < 0.45:
                 add("trapezoid", [(s, 0), (1 - s, 0), (1, 1), (0, 1)])
                 add("trapezoid", [(0, 0), (1, 0), (1 - s, 1), (s, 1)])
-        if 0.04 < s < 0.45:
+        if 0.04 < s < 0.32:
             add("hexagon", [(s, 0), (1 - s, 0), (1, 0.5), (1 - s, 1), (s, 1), (0, 0.5)])
     t = np.linspace(0, np.pi, 24)
     for cap in (0.06, 0.12, 0.2):

@@ -91,11 +91,11 @@ def best_circle(distance: np.ndarray, box: Box) -> Ring | None:
     size = (box[2] - box[0] + box[3] - box[1]) / 4
     span = max(2.0, 0.16 * size)
     shifts = np.linspace(-span, span, 7)
-    radii = np.arange(0.75 * size, 1.35 * size + 1, max(1.0, size / 24))
+    radii = np.arange(0.75 * size, 1.22 * size + 1, max(1.0, size / 24))
     xs, ys, rs = (v.ravel() for v in np.meshgrid(cx + shifts, cy + shifts, radii, indexing="ij"))
     points = np.stack([xs, ys], 1)[:, None, :] + rs[:, None, None] * UNIT_CIRCLE[None]
     coverage = _on_ink(distance, points)
-    value = coverage + 0.06 * rs / size
+    value = coverage + 0.04 * rs / size
     i = int(value.argmax())
     return Ring(float(xs[i]), float(ys[i]), float(rs[i]), 1.0, float(coverage[i]))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from vision.boxes import area, share, size
+from vision.boxes import area, centre, inside, share, size, union
 from vision.containers import find_containers
 from vision.outlines import fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Scene, Shape, TextLine
@@ -24,7 +24,7 @@ from vision.walls import Walls, find_walls
 MIN_IOU = 0.86
 MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
 MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
-ROUND: frozenset[Outline] = frozenset({"circle", "ellipse", "stadium"})
+BOXY: frozenset[Outline] = frozenset({"rectangle", "rounded", "stadium"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
     letters = _Letters(page, lines)
     faces = [c for c in _faces(page, walls) if not letters.covers(c.shape.box)]
     blobs = [c for c in _blobs(page, walls, faces) if not letters.covers(c.shape.box)]
-    candidates = _resolve([*faces, *blobs])
+    candidates = _resolve([*faces, *blobs], lines, page.unit)
     return find_containers(page, walls, [c.shape for c in candidates], lines)
 
 
@@ -229,17 +229,63 @@ def _small(page: Page, distance: np.ndarray, contour: Floats) -> Shape | None:
     return _circle(ring or circle, None)
 
 
-def _resolve(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """One candidate per symbol: of two nearly equal boxes the better one; inner outlines join their outer twin."""
-    order = sorted(candidates, key=lambda c: (-area(c.shape.box), -c.shape.confidence))
+def _resolve(candidates: Sequence[Candidate], lines: Sequence[TextLine], unit: float) -> list[Candidate]:
+    """One candidate per symbol, without icons, letters and the spaces between flows."""
     kept: list[Candidate] = []
-    for c in order:
+    for c in sorted(candidates, key=lambda c: (-area(c.shape.box), -c.shape.confidence)):
         twin = next((k for k in kept if share(c.shape.box, k.shape.box) > 0.9 and _same(c.shape, k.shape)), None)
         if twin is None:
             kept.append(c)
         elif c.shape.outline == twin.shape.outline == "circle" and not twin.shape.double:
             kept[kept.index(twin)] = replace(twin, shape=replace(twin.shape, double=True))
-    return kept
+    kept = [c for c in kept if not any(_is_icon(c.shape, k.shape, unit) for k in kept if k is not c)]
+    solid: list[Candidate] = []
+    for c in reversed(kept):  # small ones first: what is inside a face is known when the face is judged
+        if _is_symbol(c.shape, [k.shape for k in solid], lines, unit):
+            solid.append(c)
+    return solid
+
+
+def _is_icon(small: Shape, big: Shape, unit: float) -> bool:
+    """Whether a small outline is a marker or icon inside a task."""
+    width, height = size(big.box)
+    if big.outline not in BOXY or min(size(small.box)) >= 2.1 * unit or min(width, height) > 12 * unit:
+        return False
+    return share(small.box, big.box) > 0.95 and area(small.box) < 0.3 * area(big.box)
+
+
+def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> bool:
+    """False for the spaces that flows and frames enclose: no word of their own, or symbols bite into them."""
+    if shape.confidence < 0.55:
+        return False
+    if shape.outline == "circle" or (shape.outline == "diamond" and max(size(shape.box)) < 8 * unit):
+        return True
+    solid = [k for k in smaller if min(size(k.box)) > 1.3 * unit]
+    if sum(inside(k.box, shape.box) for k in solid) >= 2 and shape.outline in BOXY:
+        return True  # a frame; containers judge it
+    bitten = sum(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline != "circle")
+    words = [
+        line
+        for line in lines
+        if share(line.box, shape.box) > 0.5 and not any(share(line.box, k.box) > 0.5 for k in solid)
+    ]
+    if words:
+        return bitten == 0 or (bitten == 1 and shape.outline in BOXY and _fills(words, shape))
+    if shape.fill is not None:
+        return bitten == 0
+    if bitten or any(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline == "circle"):
+        return False
+    if shape.outline in ("page", "cylinder", "document"):
+        return max(size(shape.box)) < 7 * unit
+    return area(shape.box) < 60 * unit**2 and max(size(shape.box)) < 6 * min(size(shape.box))
+
+
+def _fills(words: Sequence[TextLine], shape: Shape) -> bool:
+    """Whether the words stand in the middle of the shape."""
+    box = union(line.box for line in words)
+    (cx, cy), (sx, sy) = centre(box), centre(shape.box)
+    width, height = size(shape.box)
+    return abs(cx - sx) < 0.2 * width and abs(cy - sy) < 0.25 * height
 
 
 def _same(inner: Shape, outer: Shape) -> bool:
