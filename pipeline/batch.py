@@ -73,9 +73,12 @@ def describe_files(sources: Sequence[Source], plan: Plan, settings: Settings, jo
 
     jobs: worker processes; 0 works in this process, one after the other, and a killed reader is not survived.
     """
+    if plan.resume:
+        done = {source: pages for source in sources if (pages := _pages_done(source, plan, settings))}
+        yield from (Outcome(source, skipped=pages) for source, pages in done.items())
+        sources = [source for source in sources if source not in done]
     if jobs <= 0:
-        work = make_worker(plan, settings)
-        yield from map(work, sources)
+        yield from map(make_worker(plan, settings), sources)
         return
     if not settings.threads:
         settings = settings.model_copy(update={"threads": max(1, (os.cpu_count() or 1) // jobs)})
@@ -89,9 +92,9 @@ def describe_files(sources: Sequence[Source], plan: Plan, settings: Settings, jo
 
 
 def make_worker(plan: Plan, settings: Settings) -> Callable[[Source], Outcome]:
-    """The function that does one file; the reader is made once."""
+    """The function that does one file; the reader is made once, when first needed."""
     _limit_threads(settings.threads)
-    reader = describer(settings)
+    reader = functools.cache(functools.partial(describer, settings))
 
     def work(source: Source) -> Outcome:
         start = time.perf_counter()
@@ -108,7 +111,7 @@ def make_worker(plan: Plan, settings: Settings) -> Callable[[Source], Outcome]:
                 skipped += 1
                 continue
             try:
-                image, description = describe_page(upload, number, settings, reader)
+                image, description = describe_page(upload, number, settings, reader())
                 if plan.out is not None:
                     text = FORMATS[plan.format].write(description)
                     write(plan.out / f"{name}{FORMATS[plan.format].suffix}", text.encode())
@@ -168,6 +171,16 @@ def _failure(name: str, error: Exception) -> Failure:
     if isinstance(error, MemoryError):
         return Failure(name, "there is not enough memory", "use fewer --jobs or a smaller picture")
     return Failure(name, f"internal error: {type(error).__name__}: {error}", "DIASCRIBE_DEBUG=1 shows where")
+
+
+def _pages_done(source: Source, plan: Plan, settings: Settings) -> int:
+    """How many pages the file has where all of them are done, else 0."""
+    try:
+        upload = open_upload(source.path, settings.limits)
+    except DiascribeError:
+        return 0
+    names = (page_name(source, upload, number) for number in range(upload.pages))
+    return upload.pages if all(_is_done(source.path, plan.outputs(name)) for name in names) else 0
 
 
 def _is_done(source: Path, outputs: Sequence[Path]) -> bool:

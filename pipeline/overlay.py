@@ -46,12 +46,12 @@ def draw_overlay(image: Image.Image, found: Description) -> Image.Image:
         paper.paste(resized, mask=resized.getchannel("A"))
     else:
         paper.paste(resized)
-    canvas = Image.blend(paper, Image.new("RGB", size, "white"), 0.45)
+    canvas = Image.blend(paper, Image.new("RGB", size, "white"), 0.35)
 
     pen = ImageDraw.Draw(canvas)
     unit = _unit(found, scale)
-    width = max(2, round(unit / 9))
-    font = _font(max(11.0, unit * 0.62))
+    width = max(2, round(unit / 14))
+    font = _font(max(11.0, unit * 0.55))
     numbers = _numbers(found)
 
     for lane in found.diagram.lanes:
@@ -65,7 +65,7 @@ def draw_overlay(image: Image.Image, found: Description) -> Image.Image:
         if len(points) >= 2:
             colour = EDGE_COLOURS[edge.kind]
             _line(pen, points, colour, width, dashed=edge.kind != "sequence")
-            _head(pen, points, colour, max(6.0, unit * 0.45))
+            _head(pen, points, colour, max(6.0, unit * 0.4))
     for node in found.diagram.nodes:
         if node.bbox is None:
             continue

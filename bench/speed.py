@@ -1,0 +1,192 @@
+"""How fast and how large `diascribe describe` is, beside RapidOCR and Tesseract alone on the same pictures.
+
+    python bench/speed.py [FOLDER…] [--limit N]    FOLDER: a set of pictures; the project's own unless given
+
+Each contender runs in a process of its own; for every picture the three take turns, so that a busy machine slows all
+alike. Printed per set: the median seconds, the median over pictures of (diascribe / RapidOCR), the peak memory of each
+process; then what two worker processes gain. Written to bench/results/ too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+RESULTS = ROOT / "bench" / "results"
+OWN = [ROOT / "data" / "check" / "ru"]
+SHARED = [ROOT.parent / "shared" / "eval" / "dev" / name for name in ("miwg", "flowchart", "handdrawn")]
+
+
+def make_diascribe() -> Callable[[Path], object]:
+    from pipeline.build import describer
+    from pipeline.describe import describe
+    from pipeline.settings import Settings
+
+    settings = Settings()
+    reader = describer(settings)
+    return lambda path: describe(path, settings, reader)
+
+
+def make_rapidocr() -> Callable[[Path], object]:
+    import logging
+
+    from rapidocr import RapidOCR
+
+    logging.disable(logging.WARNING)
+    engine = RapidOCR()
+    return lambda path: engine(str(path))
+
+
+def make_tesseract() -> Callable[[Path], object]:
+    from PIL import Image
+    from tesserocr import PSM, PyTessBaseAPI
+
+    from vision.ocr_tesseract import data_folder
+
+    api = PyTessBaseAPI(path=str(data_folder()), lang="rus+eng", psm=PSM.SPARSE_TEXT)
+
+    def read(path: Path) -> str:
+        with Image.open(path) as image:
+            api.SetImage(image.convert("RGB"))
+        return str(api.GetUTF8Text())
+
+    return read
+
+
+CONTENDERS = {"diascribe": make_diascribe, "RapidOCR": make_rapidocr, "Tesseract": make_tesseract}
+
+
+@dataclass
+class Taken:
+    """Of one call: wall-clock and processor seconds; peak memory of the process so far, MiB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+def serve(name: str, pipe: Connection) -> None:
+    """A contender's process: a path in, what it took out."""
+    work = CONTENDERS[name]()
+    while (path := pipe.recv()) is not None:
+        wall, cpu = time.perf_counter(), time.process_time()
+        work(path)
+        taken = Taken(time.perf_counter() - wall, time.process_time() - cpu, 0)
+        taken.peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        pipe.send(taken)
+
+
+def start(name: str) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(name, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+def measure(pictures: list[Path]) -> dict[str, list[Taken]]:
+    """What each contender took for each picture; the first picture is read once before, to warm up."""
+    crew = {name: start(name) for name in CONTENDERS}
+    taken: dict[str, list[Taken]] = {name: [] for name in CONTENDERS}
+    for i, path in enumerate([pictures[0], *pictures]):
+        for name, (_, pipe) in crew.items():
+            pipe.send(path)
+            result = pipe.recv()
+            if i:
+                taken[name].append(result)
+    for process, pipe in crew.values():
+        pipe.send(None)
+        process.join()
+    return taken
+
+
+def parallel(pictures: list[Path]) -> float:
+    """Seconds of one worker process over seconds of two, for a whole `describe`."""
+    from pipeline.batch import Plan, describe_files
+    from pipeline.settings import Settings
+    from pipeline.sources import find
+
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        for jobs in (1, 2):
+            begin = time.perf_counter()
+            settings = Settings(threads=1)
+            outcomes = list(describe_files(find(list(map(str, pictures))), Plan("json", Path(folder)), settings, jobs))
+            assert all(outcome.found for outcome in outcomes)
+            seconds.append(time.perf_counter() - begin)
+    return seconds[0] / seconds[1]
+
+
+def pictures_of(folder: Path, limit: int) -> list[Path]:
+    from vision.load import SUFFIXES
+
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES - {".pdf"})
+    step = max(1, len(found) // limit) if limit else 1
+    return found[::step][: limit or None]
+
+
+def table(rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--limit", type=int, default=20, help="pictures per set, spread evenly; 0: all")
+    args = parser.parse_args()
+    folders = args.folders or [folder for folder in (*OWN, *SHARED) if folder.is_dir()]
+    head = ["set", "pictures", "diascribe s", "RapidOCR s", "Tesseract s", "ratio", "ratio (cpu)"]
+    rows = [head + [f"{name} MiB" for name in CONTENDERS]]
+    every: list[Path] = []
+    for folder in folders:
+        pictures = pictures_of(folder, args.limit)
+        if not pictures:
+            continue
+        every += pictures[:8]
+        taken = measure(pictures)
+        ours, theirs = taken["diascribe"], taken["RapidOCR"]
+        middle = {name: statistics.median(one.wall for one in all_) for name, all_ in taken.items()}
+        rows.append(
+            [
+                folder.name,
+                str(len(pictures)),
+                *(f"{middle[name]:.2f}" for name in CONTENDERS),
+                f"{statistics.median(a.wall / b.wall for a, b in zip(ours, theirs, strict=True)):.2f}",
+                f"{statistics.median(a.cpu / b.cpu for a, b in zip(ours, theirs, strict=True)):.2f}",
+                *(f"{max(one.peak for one in taken[name]):.0f}" for name in CONTENDERS),
+            ]
+        )
+        print(table(rows), flush=True)
+        print()
+    gain = parallel(every)
+    where = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    text = (
+        "Seconds: median of a picture. Ratio: diascribe / RapidOCR, median over pictures.\n"
+        f"MiB: peak memory of the contender's process.\n\n{table(rows)}\n\n"
+        f"--jobs 2 on {len(every)} pictures: {gain:.2f} × as fast as one worker\n({where})\n"
+    )
+    print(text)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "speed.txt").write_text(text, "utf-8")
+    (RESULTS / "speed.json").write_text(json.dumps({"rows": rows, "jobs2": gain, "machine": where}, indent=1), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
