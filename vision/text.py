@@ -8,7 +8,7 @@ belong to one label is for `assemble`, `join_lines` puts them together.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -16,17 +16,18 @@ import cv2
 import numpy as np
 
 from diagram.kinds import Language
-from vision import ocr_tesseract as tesseract
-from vision.parts import Box, Bytes, Page, TextLine, Word
+from vision.parts import Box, Bytes, Page, TextLine
+from vision.text_crop import LineCrop
 from vision.text_ink import Marks, find_marks
-from vision.text_language import join_lines, language_of, repair
+from vision.text_language import join_lines, language_of
 from vision.text_lines import MarkLine, group_lines
+from vision.text_read import Reader
 
-__all__ = ["TextReading", "join_lines", "read_text"]
+__all__ = ["TextReading", "join_lines", "read_text", "reread"]
 
 Asked = Literal["auto", "en", "ru"]
-LETTER = 25.0  # pixels of a capital letter handed to the recogniser
 WORK_UNIT = 17.0  # line height, pixels, at which marks are looked for
+TINY = 9.0  # uploaded pixels of a line below which reading is a gamble
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,88 +40,98 @@ class TextReading:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Crop:
-    """A line ready to be read: picture, its place and how to get back to the page."""
-
-    picture: Bytes
-    line: MarkLine
-    box: tuple[int, int, int, int]  # page pixels of the crop before scaling, margin excluded
-    scale: float
-    margin: int
-    turn: Literal[0, 90, 270]
-
-
 def read_text(page: Page, language: Asked = "auto") -> TextReading:
     """All lines of the page, top to bottom, left to right."""
     started = time.perf_counter()
-    crops = [_crop(page, marks, line, scale, 90 if line.turned else 0) for marks, line, scale in _found(page)]
+    crops = _crops(page)
     detected = time.perf_counter()
-    warnings: list[str] = []
-    installed = tesseract.languages()
-    spoken = language if language != "auto" else _vote(crops, installed)
-    lines = [line for line in (_read_line(crop, spoken, installed) for crop in crops) if line and _says_something(line)]
-    lines = _distinct(lines)
+    reader = Reader()
+    spoken = reader.vote(crops) if language == "auto" else language
+    lines = _read(reader, crops, spoken)
     if language == "auto" and lines:
         spoken = language_of(line.text for line in lines)
     done = time.perf_counter()
     timings = {"detect": detected - started, "recognise": done - detected}
-    return TextReading(tuple(lines), spoken, timings, tuple(warnings))
+    return TextReading(tuple(lines), spoken, timings, _warnings(page, reader, lines, spoken))
 
 
-def _found(page: Page) -> list[tuple[Marks, MarkLine, float]]:
+def reread(
+    page: Page,
+    boxes: Sequence[Box],
+    *,
+    language: Language = "en",
+    erase: Bytes | None = None,
+) -> list[tuple[TextLine, ...]]:
+    """Lines found inside each box, read again without what lies around it.
+
+    boxes: page pixels, without the border of the shape; erase: (H, W), not 0 where line pixels are to be painted over
+    first. One tuple per box, in the same order.
+    """
+    reader = Reader()
+    return [_inside(page, reader, box, language, erase) for box in boxes]
+
+
+def _inside(page: Page, reader: Reader, box: Box, spoken: Language, erase: Bytes | None) -> tuple[TextLine, ...]:
+    width, height = page.size
+    x0, y0 = max(0, int(box[0])), max(0, int(box[1]))
+    x1, y1 = min(width, int(np.ceil(box[2]))), min(height, int(np.ceil(box[3])))
+    if x1 - x0 < 4 or y1 - y0 < 4:
+        return ()
+    gray = page.gray[y0:y1, x0:x1]
+    paper = int(np.median(gray))
+    if erase is not None:
+        gray = gray.copy()
+        gray[cv2.dilate(erase[y0:y1, x0:x1], np.ones((3, 3), np.uint8)) > 0] = paper
+    if paper < 110:
+        gray = cv2.bitwise_not(gray)
+    part = replace(page, gray=np.asarray(gray, np.uint8), rgb=page.rgb[y0:y1, x0:x1])
+    return tuple(_shifted(line, x0, y0) for line in _read(reader, _crops(part), spoken))
+
+
+def _shifted(line: TextLine, x: int, y: int) -> TextLine:
+    def moved(box: Box) -> Box:
+        return box[0] + x, box[1] + y, box[2] + x, box[3] + y
+
+    words = tuple(replace(word, box=moved(word.box)) for word in line.words)
+    return replace(line, box=moved(line.box), words=words)
+
+
+def _crops(page: Page) -> list[LineCrop]:
     """Lines of both polarities that are worth a reading."""
-    return [
-        (marks, line, scale)
-        for marks, lines, scale in _layers(page)
-        for line in lines
-        if not _is_stroke(marks, line)
-    ]
+    scale = min(1.0, WORK_UNIT / page.unit)
+    gray = page.gray
+    if scale < 0.85:
+        gray = np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    else:
+        scale = 1.0
+    unit = page.unit * scale
+    crops = []
+    for light in (False, True):
+        marks = find_marks(gray, unit, light=light)
+        if marks is not None and len(marks.boxes):
+            for line in group_lines(marks, unit):
+                if not _is_stroke(marks, line):
+                    crops.append(LineCrop(page, marks, line, scale, 90 if line.turned else 0))
+    return crops
 
 
 def _is_stroke(marks: Marks, line: MarkLine) -> bool:
-    """Bars, and single marks that hang on a drawn line (corners, heads)."""
+    """A bar or blot that stands alone: dashes, arrow heads, dots."""
     x0, y0, x1, y1 = line.box
     width, height = x1 - x0, y1 - y0
     if line.turned:
         width, height = height, width
-    if width < 0.22 * height or height < 0.3 * line.height:
+    if width < 0.22 * height:
         return True
     if len(line.members) > 1:
         return False
-    a, b = max(0, y0 - 1), max(0, x0 - 1)
-    c, d = min(marks.gray.shape[0], y1 + 1), min(marks.gray.shape[1], x1 + 1)
-    return bool(marks.barrier[c, d] - marks.barrier[a, d] - marks.barrier[c, b] + marks.barrier[a, b] > 0)
+    mark = line.members[0]
+    return bool((height < 0.45 * width and height < 6) or marks.thick[mark] > 0.24 * min(width, height) + 0.7)
 
 
-def _vote(crops: list[_Crop], installed: frozenset[str]) -> Language:
-    """The language whose recogniser is surer of the longest lines."""
-    if "rus" not in installed or "eng" not in installed:
-        return "ru" if "rus" in installed else "en"
-    longest = sorted(crops, key=lambda crop: (-len(crop.line.members), crop.box))[:5]
-    sure = dict.fromkeys(("eng", "rus"), 0.0)
-    for crop in longest:
-        for name in sure:
-            line = _recognise(crop, name)
-            if line:
-                sure[name] += line.confidence * min(len(crop.line.members), 12)
-    return "ru" if sure["rus"] > sure["eng"] else "en"
-
-
-def _read_line(crop: _Crop, spoken: Language, installed: frozenset[str]) -> TextLine | None:
-    """Read in the page's language; where that is unsure, in the other too, and take the surer one."""
-    order = [name for name in (("rus", "eng") if spoken == "ru" else ("eng", "rus")) if name in installed]
-    best: TextLine | None = None
-    for number, name in enumerate(order):
-        line = _recognise(crop, name)
-        if line and (best is None or line.confidence > best.confidence + 0.15 * number):
-            best = line
-        if best and min(word.confidence for word in best.words) >= 0.75:
-            break
-    if best is None:
-        return None
-    words = tuple(replace(word, text=repair(word.text, spoken)) for word in best.words)
-    return replace(best, words=words, text=" ".join(word.text for word in words))
+def _read(reader: Reader, crops: list[LineCrop], spoken: Language) -> list[TextLine]:
+    lines = [reader.line(crop, spoken) for crop in crops]
+    return _distinct([line for line in lines if line and _says_something(line)])
 
 
 def _says_something(line: TextLine) -> bool:
@@ -148,81 +159,14 @@ def _overlap(a: Box, b: Box) -> float:
     return w * h / max(1e-9, min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])))
 
 
-def _layers(page: Page) -> list[tuple[Marks, list[MarkLine], float]]:
-    scale = min(1.0, WORK_UNIT / page.unit)
-    gray = page.gray
-    if scale < 0.85:
-        gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    else:
-        scale = 1.0
-    unit = page.unit * scale
-    layers = []
-    for light in (False, True):
-        marks = find_marks(gray, unit, light=light)
-        if marks is not None:
-            layers.append((marks, group_lines(marks, unit), scale))
-    return layers
-
-
-def _crop(page: Page, marks: Marks, line: MarkLine, scale: float, turn: Literal[0, 90, 270]) -> _Crop:
-    """The line alone, letters LETTER pixels high, dark on white."""
-    pad = 2
-    x0, y0, x1, y1 = line.box
-    x0, y0 = max(0, x0 - pad), max(0, y0 - pad)
-    x1, y1 = min(marks.gray.shape[1], x1 + pad), min(marks.gray.shape[0], y1 + pad)
-    labels = marks.labels[y0:y1, x0:x1]
-    mask = np.isin(labels, marks.index[line.members]).astype(np.uint8)
-    mask = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    px0, py0 = round(x0 / scale), round(y0 / scale)
-    px1, py1 = min(page.size[0], round(x1 / scale)), min(page.size[1], round(y1 / scale))
-    gray = page.gray[py0:py1, px0:px1]
-    if marks.light:
-        gray = cv2.bitwise_not(gray)
-    if mask.shape != gray.shape:
-        mask = cv2.resize(mask, (gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_NEAREST)
-        mask = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    paper = float(np.median(gray[mask == 0])) if (mask == 0).any() else 255.0
-    ink = float(np.percentile(gray[mask > 0], 5))
-    stretch = 235.0 / max(paper - ink, 20.0)
-    flat = np.clip((gray.astype(np.float32) - ink) * stretch + 8, 0, 255)
-    flat[mask == 0] = 255
-    flat[flat > 235] = 255
-    picture = flat.astype(np.uint8)
-    if turn == 90:
-        picture = cv2.rotate(picture, cv2.ROTATE_90_CLOCKWISE)
-    elif turn == 270:
-        picture = cv2.rotate(picture, cv2.ROTATE_90_COUNTERCLOCKWISE)
-    size = LETTER / max(line.height / scale, 1.0)
-    if not 0.9 < size < 1.1:
-        picture = cv2.resize(
-            picture, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC if size > 1 else cv2.INTER_AREA
-        )
-    margin = 10
-    picture = cv2.copyMakeBorder(picture, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=255)
-    return _Crop(picture, line, (px0, py0, px1, py1), size, margin, turn)
-
-
-def _recognise(crop: _Crop, tongue: str) -> TextLine | None:
-    pieces = tesseract.read(crop.picture, tongue)
-    if not pieces:
-        return None
-    words = tuple(Word(piece.text, _to_page(crop, piece.box), piece.confidence) for piece in pieces)
-    box = (
-        min(word.box[0] for word in words),
-        min(word.box[1] for word in words),
-        max(word.box[2] for word in words),
-        max(word.box[3] for word in words),
-    )
-    letters = sum(len(word.text) for word in words)
-    confidence = sum(word.confidence * len(word.text) for word in words) / letters
-    return TextLine(" ".join(word.text for word in words), box, confidence, words, crop.turn)
-
-
-def _to_page(crop: _Crop, box: Box) -> Box:
-    a, b, c, d = ((value - crop.margin) / crop.scale for value in box)
-    x0, y0, x1, y1 = crop.box
-    if crop.turn == 90:  # turned clockwise to be read: right on the crop is up on the page
-        return x0 + b, y1 - c, x0 + d, y1 - a
-    if crop.turn == 270:
-        return x1 - d, y0 + a, x1 - b, y0 + c
-    return x0 + a, y0 + b, x0 + c, y0 + d
+def _warnings(page: Page, reader: Reader, lines: list[TextLine], spoken: Language) -> tuple[str, ...]:
+    found: list[str] = []
+    if not reader.tongues and not reader.paddle:
+        found.append("no text recogniser is installed: install tesseract-ocr, tesseract-ocr-eng and tesseract-ocr-rus")
+    elif "rus" not in reader.tongues:
+        found.append("Cyrillic text is not read: install the package tesseract-ocr-rus")
+    size = page.unit * float(page.to_source[0, 0])
+    if lines and size < TINY:
+        found.append(f"text too small to read reliably: {size:.0f} px high; use a larger picture")
+    del spoken
+    return tuple(found)

@@ -29,6 +29,8 @@ class Marks:
     gray: (H, W) uint8, dark ink on light paper (already turned over for light-on-dark marks).
     labels: (H, W) int32, 0 where there is none; index: (n,) label of each mark, ascending.
     boxes: (n, 4) int32 x0 y0 x1 y1, end exclusive; area: (n,) ink pixels.
+    hung: (n,) whether the mark touches a drawn line or border.
+    thick: (n,) radius in pixels of the largest disc inside the mark.
     barrier: (H + 1, W + 1) int32 integral of the ink that is no mark: borders and lines.
     """
 
@@ -37,6 +39,8 @@ class Marks:
     index: Ints
     boxes: Ints
     area: Ints
+    hung: NDArray[np.bool_]
+    thick: NDArray[np.float32]
     barrier: Ints
     light: bool
 
@@ -59,11 +63,7 @@ def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FL
     ink = cv2.compare(depth, limit, cv2.CMP_GT)
     if fills is not None:
         ink = cv2.bitwise_and(ink, fills)
-    length = max(9, round(RULE * unit))
-    rules = cv2.bitwise_or(
-        cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)),
-        cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8)),
-    )
+    rules = cv2.bitwise_or(_rules(ink, unit), _rules(ink.T, unit).T)
     free = cv2.subtract(ink, rules)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(free, connectivity=8, ltype=cv2.CV_32S)
     x, y, w, h, area = stats.T
@@ -76,8 +76,44 @@ def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FL
     other[~good] = 1
     other[0] = 0
     walls = cv2.bitwise_or(cv2.compare(rules, 0, cv2.CMP_GT) // 255, other[labels])
-    barrier = cv2.integral(walls, sdepth=cv2.CV_32S)
-    return Marks(gray, labels, index, boxes, area[index].astype(np.int32), barrier.astype(np.int32), light)
+    barrier = np.asarray(cv2.integral(walls, sdepth=cv2.CV_32S), np.int32)
+    near = labels[cv2.dilate(rules, np.ones((3, 3), np.uint8)) > 0]
+    touched = np.zeros(len(stats), np.bool_)
+    touched[near] = True
+    # half the greatest thickness of each mark
+    depths = cv2.distanceTransform(free, cv2.DIST_L2, 3)
+    thick = np.zeros(len(stats), np.float32)
+    np.maximum.at(thick, labels[depths > 1.5], depths[depths > 1.5])
+    return Marks(gray, labels, index, boxes, area[index].astype(np.int32), touched[index], thick[index], barrier, light)
+
+
+def _rules(ink: Bytes, unit: float) -> Bytes:
+    """(H, W) level straight runs of ink that are drawn lines: long, and not the grown-together middle of small print,
+    which has ink above and below it all along."""
+    length = max(9, round(RULE * unit))
+    runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8, ltype=cv2.CV_32S)
+    if count < 2:
+        return runs
+    x, y, w, h, area = stats.T
+    doubtful = (h <= 0.5 * unit) & (w <= 14 * unit)
+    doubtful[0] = False
+    if not doubtful.any():
+        return runs
+    total = cv2.integral(cv2.compare(ink, 0, cv2.CMP_GT) // 255, sdepth=cv2.CV_32S)
+    reach = max(1, round(0.12 * unit))
+
+    def counted(top: NDArray[np.int32], bottom: NDArray[np.int32]) -> NDArray[np.int32]:
+        top, bottom = np.clip(top, 0, ink.shape[0]), np.clip(bottom, 0, ink.shape[0])
+        return np.asarray(total[bottom, x + w] - total[top, x + w] - total[bottom, x] + total[top, x])
+
+    above, below = counted(y - reach, y), counted(y + h, y + h + reach)
+    inside = counted(y, y + h) - area
+    side = 0.3 * reach * w
+    print_ = doubtful & (above + inside / 2 > side) & (below + inside / 2 > side)
+    if print_.any():
+        runs[print_[labels]] = 0
+    return runs
 
 
 def _dark_fills(gray: Bytes, unit: float) -> Bytes | None:

@@ -26,6 +26,16 @@ def cyrillic(text: str) -> int:
     return sum("\u0400" <= ch <= "\u04ff" for ch in text)
 
 
+def alike(a: str, b: str) -> bool:
+    """The same text as far as shapes tell: case, O/0, l/1/I and look-alike letters of the two scripts aside."""
+    return _shape(a) == _shape(b)
+
+
+def _shape(text: str) -> str:
+    text = "".join(ch for ch in text if ch.isalnum()).translate(TO_LATIN).casefold()
+    return text.translate(str.maketrans("0liз", "o113"))
+
+
 def language_of(texts: Iterable[str]) -> Language:
     """"ru" when a quarter of the letters are Cyrillic: Russian diagrams hold Latin names, English ones no Cyrillic."""
     joined = "".join(texts)

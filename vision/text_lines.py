@@ -34,26 +34,39 @@ def group_lines(marks: Marks, unit: float) -> list[MarkLine]:
     if not len(boxes):
         return []
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    core = (np.maximum(width, height) >= 0.3 * unit) & (np.minimum(width, height) <= TALL * unit)
-    level = _lines(boxes, core & (height >= 0.28 * unit), marks.barrier, unit)
-    turned = _lines(boxes[:, [1, 0, 3, 2]], core & (width >= 0.28 * unit), marks.barrier.T, unit)
-    upright = _orient(boxes, level, turned)
-    lines = [_finish(marks, group, False, unit) for group in level if upright[group[0]]]
-    lines += [_finish(marks, group, True, unit) for group in turned if not upright[group[0]]]
-    lines = _adopt_small(marks, lines, unit)
+    core = (np.maximum(width, height) >= 0.3 * unit) & (np.minimum(width, height) <= TALL * unit) & ~marks.hung
+    level = _pairs(boxes, core & (height >= 0.26 * unit), marks.barrier, unit)
+    turned = _pairs(boxes[:, [1, 0, 3, 2]], core & (width >= 0.26 * unit), marks.barrier.T, unit)
+    upright = _orient(boxes, core, level, turned, unit)
+    lines: list[MarkLine] = []
+    for pairs, keep, flag in ((level, upright, False), (turned, ~upright, True)):
+        used = keep[pairs.left] & keep[pairs.right]
+        for group in _unite(len(boxes), pairs.left[used], pairs.right[used]):
+            if core[group[0]] and keep[group[0]]:
+                lines.append(_finish(marks, group, flag))
+    lines = _merge(marks, _adopt(marks, lines))
     return sorted(lines, key=lambda line: (round(line.box[1] / unit), line.box[0]))
 
 
 TALL = 2.0
 
 
-def _lines(boxes: Ints, core: Bools, barrier: Ints, unit: float) -> list[Ints]:
-    """Groups of core marks that follow each other along x."""
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Neighbours along one axis: indices of marks, and the free space between them in pixels."""
+
+    left: Ints
+    right: Ints
+    gap: Ints
+
+
+def _pairs(boxes: Ints, core: Bools, barrier: Ints, unit: float) -> _Pairs:
+    """Core marks that may follow each other along x."""
     ids = np.flatnonzero(core)
     ids = ids[np.argsort(boxes[ids, 0], kind="stable")]
     x0, y0, x1, y1 = boxes[ids].T
     h = y1 - y0
-    reach = np.searchsorted(x0, x1 + np.maximum(WORD_GAP * np.maximum(h, 0.55 * unit) * 1.6, 2), side="right")
+    reach = np.searchsorted(x0, x1 + WORD_GAP * np.maximum(2.6 * h, 0.5 * unit), side="right")
     first = np.arange(len(ids)) + 1
     counts = np.maximum(reach - first, 0)
     left = np.repeat(np.arange(len(ids)), counts)
@@ -61,18 +74,16 @@ def _lines(boxes: Ints, core: Bools, barrier: Ints, unit: float) -> list[Ints]:
     low, high = np.minimum(h[left], h[right]), np.maximum(h[left], h[right])
     overlap = np.minimum(y1[left], y1[right]) - np.maximum(y0[left], y0[right])
     gap = x0[right] - x1[left]
-    size = np.maximum(high, 0.5 * unit)
-    fits = (overlap >= 0.45 * low) & (high <= 2.6 * low) & (gap <= WORD_GAP * size) & (low >= 1)
+    fits = (overlap >= 0.45 * low) & (high <= 2.6 * low) & (gap <= WORD_GAP * np.maximum(high, 0.5 * unit))
     # centres of two lines in a block lie a line apart; of letters in a line, less than half the taller one
-    shift = np.abs((y0[left] + y1[left]) - (y0[right] + y1[right])) / 2
-    fits &= shift <= 0.55 * high
-    left, right = left[fits], right[fits]
+    fits &= np.abs((y0[left] + y1[left]) - (y0[right] + y1[right])) <= 1.1 * high
+    left, right, gap = left[fits], right[fits], gap[fits]
     top = np.maximum(y0[left], y0[right])
     bottom = np.minimum(y1[left], y1[right])
     a, b = np.minimum(x1[left], x0[right]), np.maximum(x1[left], x0[right])
     wall = barrier[bottom, b] - barrier[top, b] - barrier[bottom, a] + barrier[top, a]
-    open_ = wall < 0.7 * np.maximum(bottom - top, 1)
-    return [ids[group] for group in _unite(len(ids), left[open_], right[open_])]
+    free = wall < 0.7 * np.maximum(bottom - top, 1)
+    return _Pairs(ids[left[free]].astype(np.int32), ids[right[free]].astype(np.int32), np.maximum(gap[free], 0))
 
 
 def _unite(count: int, left: Ints, right: Ints) -> list[Ints]:
@@ -95,56 +106,43 @@ def _unite(count: int, left: Ints, right: Ints) -> list[Ints]:
     return [part.astype(np.int32) for part in np.split(order, cuts)] if count else []
 
 
-def _orient(boxes: Ints, level: list[Ints], turned: list[Ints]) -> Bools:
-    """Per mark: does it belong to level text? Letters stand closer along their line than across it."""
-    level_of, turned_of = _group_of(len(boxes), level), _group_of(len(boxes), turned)
+def _orient(boxes: Ints, core: Bools, level: _Pairs, turned: _Pairs, unit: float) -> Bools:
+    """Per mark: is it part of level text? Letters stand closer along their line than the lines of a block do; each
+    block of neighbouring marks is judged as a whole."""
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    across, down = np.full(len(boxes), np.inf), np.full(len(boxes), np.inf)
+    for gaps, pairs in ((across, level), (down, turned)):
+        np.minimum.at(gaps, pairs.left, pairs.gap)
+        np.minimum.at(gaps, pairs.right, pairs.gap)
+    # several letters grown together show their direction themselves
+    across[(width > 1.6 * height) & (height > 0.35 * unit)] = -1
+    down[(height > 1.6 * width) & (width > 0.4 * unit)] = -1
     upright = np.ones(len(boxes), np.bool_)
-    across = [_gap(boxes[g], 0) for g in level]
-    down = [_gap(boxes[g], 1) for g in turned]
-    for number, group in enumerate(turned):
-        if len(group) < 3:
+    near = turned.gap <= 0.6 * np.minimum(width[turned.left], width[turned.right]) + 2
+    close = level.gap <= 0.6 * np.minimum(height[level.left], height[level.right]) + 2
+    joined = (
+        np.concatenate([level.left[close], turned.left[near]]),
+        np.concatenate([level.right[close], turned.right[near]]),
+    )
+    for block in _unite(len(boxes), *joined):
+        part = block[core[block]]
+        if not len(part):
             continue
-        sizes = np.array([len(level[level_of[i]]) if level_of[i] >= 0 else 1 for i in group])
-        gaps = np.array([across[level_of[i]] if level_of[i] >= 0 else np.inf for i in group])
-        # a column of letters: most stand alone in their row, or nearer to the next one below than to the right
-        lonely = (sizes < 2) | (gaps > down[number] * 1.5 + 0.5)
-        if lonely.mean() >= 0.6 and np.median(sizes) < len(group):
-            upright[group] = False
-    # a row keeps together: the majority decides
-    for group in level:
-        share = upright[group].mean()
-        upright[group] = share >= 0.5
-    for group in turned:
-        if len(group) >= 3 and 0 < upright[group].mean() < 1:
-            upright[group] = upright[group].mean() > 0.4
-    del turned_of
+        votes = np.count_nonzero(down[part] < across[part]) - np.count_nonzero(across[part] < down[part])
+        tall = len(part) >= 3 or (boxes[part, 3].max() - boxes[part, 1].min() > 2.2 * width[part].max())
+        if votes > 0 and tall and votes > 0.2 * len(part):
+            upright[block] = False
     return upright
 
 
-def _group_of(count: int, groups: list[Ints]) -> Ints:
-    out = np.full(count, -1, np.int32)
-    for number, group in enumerate(groups):
-        out[group] = number
-    return out
-
-
-def _gap(boxes: Ints, axis: int) -> float:
-    """Median gap between neighbours along an axis (inf for a single mark), at least 0."""
-    if len(boxes) < 2:
-        return float("inf")
-    order = np.argsort(boxes[:, axis])
-    gaps = boxes[order[1:], axis] - np.maximum.accumulate(boxes[order, axis + 2])[:-1]
-    return float(max(0.0, np.median(gaps)))
-
-
-def _finish(marks: Marks, group: Ints, turned: bool, unit: float) -> MarkLine:
+def _finish(marks: Marks, group: Ints, turned: bool) -> MarkLine:
     part = marks.boxes[group]
     box = (int(part[:, 0].min()), int(part[:, 1].min()), int(part[:, 2].max()), int(part[:, 3].max()))
     sizes = part[:, 2] - part[:, 0] if turned else part[:, 3] - part[:, 1]
     return MarkLine(np.sort(group), box, float(np.percentile(sizes, 75)), turned)
 
 
-def _adopt_small(marks: Marks, lines: list[MarkLine], unit: float) -> list[MarkLine]:
+def _adopt(marks: Marks, lines: list[MarkLine]) -> list[MarkLine]:
     """Dots, commas, quotes and hyphens go to the line whose band they lie in."""
     taken = np.zeros(len(marks.boxes), np.bool_)
     for line in lines:
@@ -163,6 +161,12 @@ def _adopt_small(marks: Marks, lines: list[MarkLine], unit: float) -> list[MarkL
     dy = np.maximum(np.maximum(boxes[:, 1] - cy, cy - boxes[:, 3]), 0) / reach_y
     size = np.maximum(marks.boxes[free, 2] - marks.boxes[free, 0], marks.boxes[free, 3] - marks.boxes[free, 1])
     distance = np.maximum(dx, dy) + np.where(size[:, None] > height * 1.1, 9, 0)
+    # what hangs on a drawn line is a letter only inside the band of the line
+    low = np.where(turned, marks.boxes[free, 0:1], marks.boxes[free, 1:2])
+    high = np.where(turned, marks.boxes[free, 2:3], marks.boxes[free, 3:4])
+    start, end = np.where(turned, boxes[:, 0], boxes[:, 1]), np.where(turned, boxes[:, 2], boxes[:, 3])
+    outside = (low < start - 0.2 * height) | (high > end + 0.2 * height) | (high - low < 0.4 * height)
+    distance += np.where(marks.hung[free][:, None] & outside, 9, 0)
     best = distance.argmin(1)
     near = distance[np.arange(len(free)), best] <= 1
     out = []
@@ -170,6 +174,39 @@ def _adopt_small(marks: Marks, lines: list[MarkLine], unit: float) -> list[MarkL
         extra = free[near & (best == number)]
         out.append(_finish_with(marks, line, extra) if len(extra) else line)
     return out
+
+
+def _merge(marks: Marks, lines: list[MarkLine]) -> list[MarkLine]:
+    """Parts of one line that a dash or a wide space had kept apart."""
+    for flag in (False, True):
+        part = [line for line in lines if line.turned == flag]
+        if len(part) < 2:
+            continue
+        boxes = np.array([line.box for line in part])
+        barrier = marks.barrier
+        if flag:
+            boxes, barrier = boxes[:, [1, 0, 3, 2]], barrier.T
+        x0, y0, x1, y1 = boxes.T
+        size = np.array([line.height for line in part])
+        high, low = np.maximum(size[:, None], size), np.minimum(size[:, None], size)
+        gap = x0[None, :] - x1[:, None]
+        common = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
+        extent = np.minimum((y1 - y0)[:, None], y1 - y0)
+        fits = (high <= 1.6 * low) & (gap <= WORD_GAP * high) & (gap > -0.3 * high) & (common >= 0.6 * extent)
+        left, right = np.nonzero(fits)
+        left, right = left[left != right], right[left != right]
+        top, bottom = np.maximum(y0[left], y0[right]), np.minimum(y1[left], y1[right])
+        a, b = np.minimum(x1[left], x0[right]), np.maximum(x1[left], x0[right])
+        wall = barrier[bottom, b] - barrier[top, b] - barrier[bottom, a] + barrier[top, a]
+        free = wall < 0.5 * np.maximum(bottom - top, 1)
+        merged = []
+        for group in _unite(len(part), left[free].astype(np.int32), right[free].astype(np.int32)):
+            line = part[group[0]]
+            for other in group[1:]:
+                line = _finish_with(marks, line, part[other].members)
+            merged.append(line)
+        lines = [line for line in lines if line.turned != flag] + merged
+    return lines
 
 
 def _finish_with(marks: Marks, line: MarkLine, extra: Ints) -> MarkLine:

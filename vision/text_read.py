@@ -1,0 +1,144 @@
+"""Reads one line with whichever recogniser is surer of it.
+
+Tesseract first (fast, both alphabets, clean cuts); lines it doubts go to PP-OCR (Latin, raw cuts, also handwriting)
+and to Tesseract's other language. Short texts count only when two readings agree: icons and arrow heads look like
+letters to one recogniser, seldom to two. Knows no pages, only lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from diagram.kinds import Language
+from vision import ocr_paddle, ocr_tesseract
+from vision.parts import TextLine, Word
+from vision.text_crop import MARGIN, LineCrop
+from vision.text_language import alike, cyrillic, latin, repair
+
+SURE = 0.9  # every word at least: no second opinion needed
+TESSERACT_NAME = {"en": "eng", "ru": "rus"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Recognisers at hand. tongues: installed Tesseract languages; paddle: whether PP-OCR is there."""
+
+    tongues: frozenset[str] = field(default_factory=ocr_tesseract.languages)
+    paddle: bool = field(default_factory=ocr_paddle.available)
+
+    def vote(self, crops: list[LineCrop]) -> Language:
+        """The language whose recogniser is surer of the longest lines."""
+        if not {"rus", "eng"} <= self.tongues:
+            return "ru" if "rus" in self.tongues and not self.paddle else "en"
+        longest = sorted(crops, key=lambda crop: (-len(crop.line.members), crop.box))[:5]
+        lead = 0.0
+        for number, crop in enumerate(longest):
+            weight = min(len(crop.line.members), 12)
+            for name, sign in (("eng", 1), ("rus", -1)):
+                line = self.tesseract(crop, name)
+                lead += sign * weight * (line.confidence if line else 0.0)
+            if number >= 1 and abs(lead) > 0.25 * 12 * (number + 1):
+                break
+        return "ru" if lead < 0 else "en"
+
+    def line(self, crop: LineCrop, spoken: Language) -> TextLine | None:
+        """The line as text with measured confidence; None where nothing is read."""
+        best = self._russian(crop) if spoken == "ru" and "rus" in self.tongues else self._latin(crop)
+        if best is None:
+            return None
+        words = tuple(replace(word, text=repair(word.text, spoken)) for word in best.words)
+        return replace(best, words=words, text=" ".join(word.text for word in words))
+
+    def _latin(self, crop: LineCrop) -> TextLine | None:
+        first = self.tesseract(crop, "eng") if "eng" in self.tongues else None
+        short = first is None or _size(first) < 3
+        if first and not short and _least(first) >= SURE:
+            return first
+        second = self.latin(crop) if self.paddle else None
+        if first and short and second and not alike(first.text, second.text):
+            return _weaker(second if second.confidence > first.confidence else first)
+        if first is None and second and _size(second) < 3 and self.tongues:
+            second = _weaker(second)
+        best = second if second and (first is None or second.confidence >= min(0.8, first.confidence)) else first
+        if "rus" in self.tongues and len(crop.line.members) >= 3 and (best is None or best.confidence < 0.8):
+            other = self.tesseract(crop, "rus")
+            if other and cyrillic(other.text) > latin(other.text) and (best is None or other.confidence > best.confidence):
+                best = other
+        return best
+
+    def _russian(self, crop: LineCrop) -> TextLine | None:
+        first = self.tesseract(crop, "rus")
+        if first and _least(first) >= 0.8 and _size(first) >= 3:
+            return first
+        second = self.tesseract(crop, "eng") if "eng" in self.tongues else None
+        if second and second.confidence > (first.confidence if first else 0.0) + 0.05:
+            third = self.latin(crop) if self.paddle else second
+            if third and third.confidence >= 0.8:
+                return third
+        return first
+
+    def tesseract(self, crop: LineCrop, name: str) -> TextLine | None:
+        """One reading by Tesseract from the clean cut."""
+        picture, size, (left, top) = crop.clean()
+        pieces = ocr_tesseract.read(picture, name)
+        if not pieces:
+            return None
+        spans = []
+        for piece in pieces:
+            a, c = (piece.box[0] - MARGIN) / size, (piece.box[2] - MARGIN) / size
+            if crop.turn == 90:
+                bottom = top + (picture.shape[1] - 2 * MARGIN) / size
+                a, c = bottom - c, bottom - a
+            else:
+                start = top if crop.turn else left
+                a, c = start + a, start + c
+            spans.append((a, c))
+        boxes = crop.word_boxes(spans)
+        return _line([Word(p.text, b, p.confidence) for p, b in zip(pieces, boxes, strict=True)], crop)
+
+    def latin(self, crop: LineCrop) -> TextLine | None:
+        """One reading by PP-OCR from the raw cut."""
+        picture, origin = crop.raw()
+        letters = ocr_paddle.read(picture)
+        half = 0.25 * picture.shape[0]
+        words: list[tuple[str, float, tuple[float, float]]] = []
+        start = 0
+        text = letters.text + " "
+        for end, character in enumerate(text):
+            if character != " ":
+                continue
+            if end > start:
+                place, sure = letters.places[start:end], letters.sure[start:end]
+                span = crop.span(float(place[0]) - half, float(place[-1]) + half, origin)
+                words.append((text[start:end], float(sure.mean()), span))
+            start = end + 1
+        if not words:
+            return None
+        boxes = crop.word_boxes([word[2] for word in words])
+        return _line([Word(w[0], box, w[1]) for w, box in zip(words, boxes, strict=True)], crop)
+
+
+def _line(words: list[Word], crop: LineCrop) -> TextLine:
+    box = (
+        min(word.box[0] for word in words),
+        min(word.box[1] for word in words),
+        max(word.box[2] for word in words),
+        max(word.box[3] for word in words),
+    )
+    letters = sum(len(word.text) for word in words)
+    confidence = sum(word.confidence * len(word.text) for word in words) / letters
+    return TextLine(" ".join(word.text for word in words), box, confidence, tuple(words), crop.turn)
+
+
+def _size(line: TextLine) -> int:
+    return sum(ch.isalnum() for ch in line.text)
+
+
+def _least(line: TextLine) -> float:
+    return min(word.confidence for word in line.words)
+
+
+def _weaker(line: TextLine) -> TextLine:
+    """A short reading that no second one supports."""
+    words = tuple(replace(word, confidence=word.confidence / 2) for word in line.words)
+    return replace(line, words=words, confidence=line.confidence / 2)
