@@ -73,7 +73,7 @@ def _engine() -> tuple[InferenceSession, list[str], NDArray[np.intp]]:
     session = onnxruntime.InferenceSession(str(_model()), options, providers=["CPUExecutionProvider"])
     alphabet = ["", *session.get_modelmeta().custom_metadata_map["character"].split("\n"), " "]
     # Latin letters, digits, signs: what else it knows (Chinese, emoji) it sees in icons
-    allowed = np.array([i for i, sign in enumerate(alphabet) if len(sign) < 2 and (sign < "\u0250" or sign in SIGNS)])
+    allowed = np.array([i for i, sign in enumerate(alphabet) if len(sign) < 2 and (sign < "\u0100" or sign in SIGNS)])
     return session, [alphabet[i] for i in allowed], allowed
 
 

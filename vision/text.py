@@ -110,28 +110,41 @@ def _crops(page: Page) -> list[LineCrop]:
         marks = find_marks(gray, unit, light=light)
         if marks is not None and len(marks.boxes):
             for line in group_lines(marks, unit):
-                if not _is_stroke(marks, line):
+                if not _is_stroke(marks, line, unit):
                     crops.append(LineCrop(page, marks, line, scale, 90 if line.turned else 0))
     return crops
 
 
-def _is_stroke(marks: Marks, line: MarkLine) -> bool:
+def _is_stroke(marks: Marks, line: MarkLine, unit: float) -> bool:
     """A bar or blot that stands alone: dashes, arrow heads, dots."""
     x0, y0, x1, y1 = line.box
     width, height = x1 - x0, y1 - y0
     if line.turned:
         width, height = height, width
-    if width < 0.22 * height:
+    if width < 0.22 * height or height < 0.36 * unit:
         return True
     if len(line.members) > 1:
         return False
-    mark = line.members[0]
-    return bool((height < 0.45 * width and height < 6) or marks.thick[mark] > 0.24 * min(width, height) + 0.7)
+    if width > 1.8 * height:  # a dash, or letters grown together
+        return height < 5
+    own = (marks.labels[y0:y1, x0:x1] == marks.index[line.members[0]]).astype(np.uint8)
+    depth = cv2.distanceTransform(cv2.copyMakeBorder(own, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
+    return float(depth.max()) > 0.24 * min(width, height) + 0.7
 
 
 def _read(reader: Reader, crops: list[LineCrop], spoken: Language) -> list[TextLine]:
-    lines = [reader.line(crop, spoken) for crop in crops]
-    return _distinct([line for line in lines if line and _says_something(line)])
+    heights = [crop.height for crop in crops if len(crop.line.members) >= 3]
+    usual = float(np.median(heights)) if heights else 0.0
+    lines: list[TextLine] = []
+    for crop in crops:
+        line = reader.line(crop, spoken)
+        if line is None or not _says_something(line):
+            continue
+        # one sign much larger than the print is a symbol that looks like a letter
+        if len(line.text) == 1 and usual and crop.height > 1.45 * usual:
+            continue
+        lines.append(line)
+    return _distinct(lines)
 
 
 def _says_something(line: TextLine) -> bool:

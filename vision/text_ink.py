@@ -30,7 +30,6 @@ class Marks:
     labels: (H, W) int32, 0 where there is none; index: (n,) label of each mark, ascending.
     boxes: (n, 4) int32 x0 y0 x1 y1, end exclusive; area: (n,) ink pixels.
     hung: (n,) whether the mark touches a drawn line or border.
-    thick: (n,) radius in pixels of the largest disc inside the mark.
     barrier: (H + 1, W + 1) int32 integral of the ink that is no mark: borders and lines.
     """
 
@@ -40,7 +39,6 @@ class Marks:
     boxes: Ints
     area: Ints
     hung: NDArray[np.bool_]
-    thick: NDArray[np.float32]
     barrier: Ints
     light: bool
 
@@ -80,11 +78,7 @@ def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FL
     near = labels[cv2.dilate(rules, np.ones((3, 3), np.uint8)) > 0]
     touched = np.zeros(len(stats), np.bool_)
     touched[near] = True
-    # half the greatest thickness of each mark
-    depths = cv2.distanceTransform(free, cv2.DIST_L2, 3)
-    thick = np.zeros(len(stats), np.float32)
-    np.maximum.at(thick, labels[depths > 1.5], depths[depths > 1.5])
-    return Marks(gray, labels, index, boxes, area[index].astype(np.int32), touched[index], thick[index], barrier, light)
+    return Marks(gray, labels, index, boxes, area[index].astype(np.int32), touched[index], barrier, light)
 
 
 def _rules(ink: Bytes, unit: float) -> Bytes:
@@ -92,16 +86,17 @@ def _rules(ink: Bytes, unit: float) -> Bytes:
     which has ink above and below it all along."""
     length = max(9, round(RULE * unit))
     runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8, ltype=cv2.CV_32S)
-    if count < 2:
+    reach = max(1, round(0.12 * unit))
+    between = cv2.bitwise_and(cv2.bitwise_and(ink[: -2 * reach], ink[2 * reach :]), runs[reach:-reach])
+    if cv2.countNonZero(between) < 0.03 * cv2.countNonZero(runs):
         return runs
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8, ltype=cv2.CV_32S)
     x, y, w, h, area = stats.T
     doubtful = (h <= 0.5 * unit) & (w <= 14 * unit)
     doubtful[0] = False
     if not doubtful.any():
         return runs
     total = cv2.integral(cv2.compare(ink, 0, cv2.CMP_GT) // 255, sdepth=cv2.CV_32S)
-    reach = max(1, round(0.12 * unit))
 
     def counted(top: NDArray[np.int32], bottom: NDArray[np.int32]) -> NDArray[np.int32]:
         top, bottom = np.clip(top, 0, ink.shape[0]), np.clip(bottom, 0, ink.shape[0])
@@ -128,11 +123,12 @@ def _dark_fills(gray: Bytes, unit: float) -> Bytes | None:
     fills = cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel)
     # thin dark drawings close to blots too: a true fill has solid parts
     solid = cv2.erode(dark, np.ones((max(2, size // 4),) * 2, np.uint8))
-    count, labels = cv2.connectedComponents(fills, connectivity=8)
-    if count < 2:
-        return None
-    total = np.bincount(labels.ravel(), minlength=count)
-    kept = np.bincount(labels[solid > 0].ravel(), minlength=count) >= 0.12 * total
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(fills, connectivity=8)
+    kept = np.bincount(labels[solid > 0].ravel(), minlength=len(stats)) >= 0.12 * stats[:, cv2.CC_STAT_AREA]
+    # room for two letters at least
+    long = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) * step
+    short = np.minimum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) * step
+    kept &= (long >= 1.8 * unit) & (short >= 1.1 * unit)
     kept[0] = False
     if not kept.any():
         return None

@@ -115,8 +115,8 @@ def _orient(boxes: Ints, core: Bools, level: _Pairs, turned: _Pairs, unit: float
         np.minimum.at(gaps, pairs.left, pairs.gap)
         np.minimum.at(gaps, pairs.right, pairs.gap)
     # several letters grown together show their direction themselves
-    across[(width > 1.6 * height) & (height > 0.35 * unit)] = -1
-    down[(height > 1.6 * width) & (width > 0.4 * unit)] = -1
+    across[(width > 2.4 * height) & (height > 0.4 * unit)] = -1
+    down[(height > 2.4 * width) & (width > 0.4 * unit)] = -1
     upright = np.ones(len(boxes), np.bool_)
     near = turned.gap <= 0.6 * np.minimum(width[turned.left], width[turned.right]) + 2
     close = level.gap <= 0.6 * np.minimum(height[level.left], height[level.right]) + 2

@@ -30,14 +30,16 @@ class Reader:
         """The language whose recogniser is surer of the longest lines."""
         if not {"rus", "eng"} <= self.tongues:
             return "ru" if "rus" in self.tongues and not self.paddle else "en"
-        longest = sorted(crops, key=lambda crop: (-len(crop.line.members), crop.box))[:5]
-        lead = 0.0
-        for number, crop in enumerate(longest):
-            weight = min(len(crop.line.members), 12)
-            for name, sign in (("eng", 1), ("rus", -1)):
-                line = self.tesseract(crop, name)
-                lead += sign * weight * (line.confidence if line else 0.0)
-            if number >= 1 and abs(lead) > 0.25 * 12 * (number + 1):
+        longest = sorted(crops, key=lambda crop: (-min(len(crop.line.members), 24), crop.box))[:12]
+        lead, seen = 0.0, 0
+        for crop in longest:
+            lines = [self.tesseract(crop, name) for name in ("eng", "rus")]
+            sure = [line.confidence if line and _size(line) >= 4 else 0.0 for line in lines]
+            if max(sure) < 0.6:
+                continue
+            lead += (sure[0] - sure[1]) * min(len(crop.line.members), 12)
+            seen += 1
+            if seen >= 5 or (seen >= 2 and abs(lead) > 3 * seen):
                 break
         return "ru" if lead < 0 else "en"
 
@@ -55,20 +57,20 @@ class Reader:
         if first and not short and _least(first) >= SURE:
             return first
         second = self.latin(crop) if self.paddle else None
-        if first and short and second and not alike(first.text, second.text):
-            return _weaker(second if second.confidence > first.confidence else first)
-        if first is None and second and _size(second) < 3 and self.tongues:
-            second = _weaker(second)
+        if short and second and self.tongues and not (first and alike(first.text, second.text)):
+            if _size(second) < 2 or second.confidence < 0.95:
+                return _weaker(second if not first or second.confidence > first.confidence else first)
         best = second if second and (first is None or second.confidence >= min(0.8, first.confidence)) else first
         if "rus" in self.tongues and len(crop.line.members) >= 3 and (best is None or best.confidence < 0.8):
             other = self.tesseract(crop, "rus")
-            if other and cyrillic(other.text) > latin(other.text) and (best is None or other.confidence > best.confidence):
-                best = other
+            if other and cyrillic(other.text) > latin(other.text) and other.confidence > 0.8:
+                if best is None or other.confidence > best.confidence + 0.1:
+                    best = other
         return best
 
     def _russian(self, crop: LineCrop) -> TextLine | None:
         first = self.tesseract(crop, "rus")
-        if first and _least(first) >= 0.8 and _size(first) >= 3:
+        if first and _least(first) >= 0.85 and _size(first) >= 3:
             return first
         second = self.tesseract(crop, "eng") if "eng" in self.tongues else None
         if second and second.confidence > (first.confidence if first else 0.0) + 0.05:
