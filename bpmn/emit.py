@@ -76,7 +76,8 @@ class _Writer:
             if self._has_content(pool):
                 participant.set("processRef", f"process_{self.ids[pool.id]}")
         if None in self.pool.values() or not pools:
-            _add(collaboration, "participant", id="participant", name="", processRef="process")
+            implicit = _add(collaboration, "participant", id="participant", processRef="process")
+            implicit.set(f"{{{OURS}}}implicit", "true")
         self._flows(collaboration, "collaboration", "messageFlow")
         self._flows(collaboration, "collaboration", "association")
 

@@ -91,7 +91,6 @@ NATURAL: Final[dict[tuple[str, str], NodeType]] = {
     ("(", ")"): "process",
     ("{", "}"): "decision",
     ("([", "])"): "terminator",
-    ("((", "))"): "connector",
     ("[/", "/]"): "io",
     ("[[", "]]"): "predefined_process",
     ("[(", ")]"): "data_store",
@@ -113,7 +112,7 @@ _SPECIAL = re.compile(
       | &(?=\#?\w+;)            # would be read as an entity
       | (?<!\w)_ | _(?!\w)      # emphasis
       | %(?=%) | (?<=%)%        # a directive or a comment
-      | \$(?=\$) | ~(?=~) | (?<=\])\( | :(?=//) | (?<=\w)@(?=\w) | (?<=www)\.
+      | \$(?=\$) | ~(?=~) | (?<=\])\( | :(?=//|fa-) | (?<=\w)@(?=\w) | (?<=www)\.
     """,
     re.VERBOSE,
 )
@@ -140,7 +139,7 @@ def escape(text: str) -> str:
 
 def unescape(label: str) -> str:
     """What Mermaid shows for the inside of a label: entities and line breaks undone, outer space cut."""
-    out = re.sub(r"\s*<br\s*/?>[ \t]*", "\n", label.strip(), flags=re.IGNORECASE)
+    out = re.sub(r"[ \t]*<br\s*/?>[ \t]*", "\n", label.strip(" \t\n"), flags=re.IGNORECASE)
     return re.sub(r"#(\w+);|&(#?\w+);", _from_entity, out)
 
 

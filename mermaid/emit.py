@@ -95,7 +95,7 @@ class _Writer:
         mark = dialect.MARK.get(node.type)
         if mark and not node.text:
             label = mark
-        elif mark and node.text.strip() == mark:
+        elif mark and node.text == mark:
             label = f"#{ord(mark)};"
         name = self.ids[node.id]
         shape = dialect.SHAPES.get(node.type)

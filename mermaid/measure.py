@@ -1,0 +1,106 @@
+"""Widths of text as it will be drawn, so that no label is clipped: DejaVu Sans, the font that ships beside this module.
+
+The native renderer lays boxes out around these widths and draws with the same font; wide characters (CJK, emoji) count
+one em. DejaVu is among the widest of common fonts, so a viewer that lacks it has room to spare. Knows no diagrams.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+FONT: Final = Path(__file__).with_name("fonts") / "DejaVuSans.ttf"
+FAMILY: Final = "DejaVu Sans"
+_SIZE: Final = 128
+_HEIGHT: Final = 1.164
+"""Ascent plus descent of the font, in em."""
+_BOLD: Final = 1.13
+"""How much wider the bold cut is than the regular one, rounded up."""
+
+
+@lru_cache(maxsize=1)
+def _font() -> FreeTypeFont:
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(FONT), _SIZE, layout_engine=ImageFont.Layout.BASIC)
+
+
+@lru_cache(maxsize=16_384)
+def _advance(text: str) -> float:
+    """The advance width of one line, in em."""
+    if text.isascii():
+        return _font().getlength(text) / _SIZE
+    wide = sum(1 for character in text if unicodedata.east_asian_width(character) in "WF")
+    narrow = "".join(character for character in text if unicodedata.east_asian_width(character) not in "WF")
+    return wide + _font().getlength(narrow) / _SIZE
+
+
+def width(text: str, size: float, *, bold: bool = False) -> float:
+    """Width of one line in the unit of `size` (the font size)."""
+    return _advance(text) * size * (_BOLD if bold else 1.0)
+
+
+def wrap(text: str, size: float, limit: float | None, *, bold: bool = False) -> list[str]:
+    """Lines of a text, broken at spaces so that none is wider than `limit` (a word that is wider stays whole)."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split(" ") if limit is not None else [paragraph]:
+            longer = f"{line} {word}" if line else word
+            if line and limit is not None and width(longer, size, bold=bold) > limit:
+                lines.append(line)
+                line = word
+            else:
+                line = longer
+        lines.append(line)
+    return lines
+
+
+def measurer() -> Any:
+    """A text measurer for merman (`MermanTextMeasurer`); what it is not sure of it leaves to merman."""
+    import merman
+    from merman import MermanTextMeasurementOperation as Op
+    from merman import MermanTextMeasurementResultKind as Kind
+    from merman import MermanTextMeasureResult
+
+    lengths = {
+        Op.COMPUTED_LENGTH, Op.SIMPLE_B_BOX_WIDTH, Op.RAW_B_BOX_WIDTH, Op.TSPAN_B_BOX_WIDTH, Op.WRAP_PROBE_B_BOX_WIDTH,
+        Op.BOUNDING_CLIENT_RECT_WIDTH, Op.CANVAS_MEASURE_TEXT_WIDTH,
+    }  # fmt: skip
+    heights = {Op.TSPAN_B_BOX_HEIGHT, Op.SIMPLE_B_BOX_HEIGHT, Op.RAW_B_BOX_HEIGHT}
+    metrics = {Op.MEASURE, Op.WRAPPED, Op.MERMAID_CALCULATE_TEXT_DIMENSIONS}
+
+    def result(kind: Any, wide: float = 0.0, high: float = 0.0, length: float = 0.0, lines: int = 1) -> Any:
+        return MermanTextMeasureResult(
+            result_kind=kind,
+            width=wide,
+            height=high,
+            length=length,
+            line_count=lines,
+            bbox_left=None,
+            bbox_right=None,
+            raw_width=None,
+        )
+
+    class Measurer(merman.MermanTextMeasurer):  # type: ignore[misc]
+        def measure(self, request: Any) -> Any:
+            size, text = request.font_size, request.text
+            bold = request.font_weight in ("bold", "bolder", "600", "700", "800", "900")
+            if request.operation in lengths:
+                longest = max((width(line, size, bold=bold) for line in text.split("\n")), default=0.0)
+                return result(Kind.LENGTH, length=longest)
+            if request.operation in heights:
+                return result(Kind.LENGTH, length=size * _HEIGHT * (text.count("\n") + 1) if text else 0.0)
+            if request.operation in metrics:
+                limit = None if request.white_space.name == "NOWRAP" else request.max_width
+                lines = wrap(text, size, limit, bold=bold)
+                longest = max(width(line, size, bold=bold) for line in lines)
+                return result(Kind.METRICS, wide=longest, high=len(lines) * request.line_height, lines=len(lines))
+            return None
+
+    return Measurer()

@@ -1,0 +1,166 @@
+"""The native renderer's worker: merman lays out and draws SVG, resvg makes PNG, typst makes vector PDF.
+
+Runs as `python -m mermaid.native` under `pool`, within a limit of address space, and answers
+`{"format", "scale", "background", "theme"}` + source with a sanitised picture. No browser, no network. Knows nothing of
+graphs or of the other renderer.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from mermaid import measure
+from mermaid.sanitize import UnsafeSvgError, sanitize
+from mermaid.worker import Answer, TaskError, limit, serve
+
+ADDRESS_SPACE: Final = 700_000_000
+MAX_PIXELS: Final = 40_000_000
+"""Pixels of a PNG; a larger picture gets a smaller scale, and the answer says so."""
+MAX_TEXT: Final = 500_000
+"""Characters of a source; Mermaid's own limit is 50,000."""
+THEMES: Final = ("default", "base", "dark", "forest", "neutral", "neo", "neo-dark", "redux", "redux-dark")
+DARK: Final = frozenset({"dark", "neo-dark", "redux-dark"})
+_FONTS: Final = f'"{measure.FAMILY}", "Segoe UI", Arial, sans-serif'
+_BEYOND_FONT: Final = re.compile("[^\u0000-\u058f\u1e00-\u27bf\u2900-\u2bff\ufb00-\ufb06\ufffd]")
+"""Characters that the font beside this module has not; for these the system's fonts are loaded too."""
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    _engine("", "parity")  # load the libraries before the limit counts what a diagram takes
+    _resvg()
+    limit("address", ADDRESS_SPACE)
+    serve(render)
+
+
+def render(request: Mapping[str, Any], body: bytes) -> Answer:
+    """One picture."""
+    source = body.decode("utf-8", "replace")
+    if len(source) > MAX_TEXT:
+        raise TaskError("too-large", f"the Mermaid source has {len(source)} characters, {MAX_TEXT} are allowed")
+    wanted = request.get("format", "svg")
+    svg = draw(source, theme=request.get("theme") or "")
+    try:
+        svg = sanitize(svg, title=request.get("title", ""), description=request.get("description", ""))
+    except UnsafeSvgError as error:
+        raise TaskError("unsafe", str(error)) from error
+    background = request.get("background") or "white"
+    if wanted == "svg":
+        return {}, svg.encode()
+    wide, high = size(svg)
+    if wanted == "png":
+        scale = float(request.get("scale", 2.0))
+        fitted = min(scale, math.sqrt(MAX_PIXELS / max(1.0, wide * high)))
+        return {"scale": fitted, "limited": fitted < scale}, png(svg, source, fitted, background)
+    return {}, pdf(svg, wide, high, background)
+
+
+def draw(source: str, *, theme: str = "") -> str:
+    """The SVG of a Mermaid source, free of `foreignObject` so that any viewer and resvg can show it."""
+    import merman
+
+    try:
+        svg = str(_engine(theme, "parity").render_svg(source, None))
+        if "<foreignObject" in svg:
+            svg = str(_engine(theme, "resvg-safe").render_svg(source, None))
+    except merman.MermanError as error:
+        raise TaskError("unsupported", _reason(error)) from error
+    return svg
+
+
+def size(svg: str) -> tuple[float, float]:
+    """Width and height of an SVG in CSS pixels, from its viewBox."""
+    match = re.search(r'\bviewBox="([^"]+)"', svg[:4000])
+    numbers = [float(part) for part in match[1].replace(",", " ").split()] if match else []
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+        raise TaskError("failed", "the picture has no size")
+    return max(1.0, numbers[2]), max(1.0, numbers[3])
+
+
+def png(svg: str, source: str, scale: float, background: str) -> bytes:
+    """The SVG as PNG, `scale` pixels per CSS pixel. background: a CSS colour or "transparent"."""
+    plain = not _BEYOND_FONT.search(source)
+    wide, _ = size(svg)
+    return bytes(
+        _resvg().svg_to_bytes(
+            svg_string=svg,
+            width=max(1, round(wide * scale)),
+            background=None if background == "transparent" else background,
+            skip_system_fonts=plain,
+            font_files=[str(measure.FONT)],
+            font_family=measure.FAMILY,
+            sans_serif_family=measure.FAMILY,
+        )
+    )
+
+
+def pdf(svg: str, wide: float, high: float, background: str) -> bytes:
+    """The SVG as one vector PDF page of its own size (1 CSS pixel = 0.75 pt)."""
+    try:
+        import typst
+    except ImportError as error:
+        raise TaskError("unsupported", "PDF needs the package “typst” or Chromium", "pip install typst") from error
+    fill = "none" if background == "transparent" else f'rgb("{_hex(background)}")'
+    page = (
+        f"#set page(width: {wide * 0.75}pt, height: {high * 0.75}pt, margin: 0pt, fill: {fill})\n"
+        f'#image(bytes({json.dumps(svg, ensure_ascii=False)}), format: "svg", width: 100%)\n'
+    )
+    return bytes(typst.compile(page.encode(), format="pdf", font_paths=[str(measure.FONT.parent)]))
+
+
+def _hex(colour: str) -> str:
+    from PIL import ImageColor
+
+    try:
+        return "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(colour)[:3])
+    except ValueError as error:
+        raise TaskError("bad-request", f"unknown colour {colour!r}") from error
+
+
+@lru_cache(maxsize=8)
+def _engine(theme: str, pipeline: str) -> Any:
+    try:
+        import merman
+    except (ImportError, OSError) as error:
+        raise TaskError("missing", "the native renderer is not available on this system") from error
+    config: dict[str, Any] = {
+        "look": "classic",
+        "htmlLabels": False,
+        "flowchart": {"htmlLabels": False},
+        "fontFamily": _FONTS,
+        "maxEdges": 5000,
+        "themeVariables": {"fontFamily": _FONTS},
+    }
+    if theme:
+        config["theme"] = theme
+    if theme not in DARK:
+        config["themeVariables"]["edgeLabelBackground"] = "#ffffff"
+    options = {
+        "svg": {"pipeline": pipeline, "diagram_id": "diagram"},
+        "site_config": config,
+        "resources": {"profile": "interactive", "limits": {"max_layout_work_units": 60_000_000}},
+    }
+    services = merman.MermanEngineServices().with_text_measurer(measure.measurer())
+    return merman.MermanEngine(json.dumps(options), services)
+
+
+@lru_cache(maxsize=1)
+def _resvg() -> Any:
+    import resvg_py
+
+    return resvg_py
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "message", "") or str(error)
+    match = re.search(r"message='([^']*)'", text)
+    return (match[1] if match else text).strip()[:500]
+
+
+if __name__ == "__main__":
+    main()

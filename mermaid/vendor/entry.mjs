@@ -1,0 +1,2 @@
+import mermaid from 'mermaid';
+globalThis.mermaid = mermaid;
