@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from bpmn import names
 from bpmn.names import BPMN, BPMNDI, DC, DI, OURS
@@ -201,8 +201,9 @@ class _Reader:
 
     def _trigger(self, element: Element) -> Trigger | None:
         written = self._ours(element, "trigger")
-        if written in TRIGGERS:
-            return cast(Trigger, written)
+        for trigger in TRIGGERS:
+            if trigger == written:
+                return trigger
         kinds = [t for child in element if (t := names.TRIGGER.get(_name(child)))]
         references = element.findall(_tag("eventDefinitionRef"))
         if len(kinds) + len(references) > 1:
@@ -260,10 +261,9 @@ class _Reader:
         return self.pools.get(self.found[name].process)
 
     def _edges(self, nodes: set[str], lanes: set[str]) -> Iterator[Edge]:
-        pool_of = {process: pool for process, pool in self.pools.items()}
         used: set[str] = set()
         for position, (name, tag, source, target, text, kind) in enumerate(self.flows, 1):
-            source, target = pool_of.get(source, source), pool_of.get(target, target)
+            source, target = self.pools.get(source, source), self.pools.get(target, target)
             ends = nodes if kind == "sequence" else nodes | lanes
             missing = [end for end in (source, target) if end not in ends]
             if missing:

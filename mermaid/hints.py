@@ -14,10 +14,12 @@ _TOKENS: Final = {
     "ARROW": "an arrow", "SQE": "“]”", "SQS": "“[”", "PE": "“)”", "PS": "“(”", "DIAMOND_STOP": "“}”",
     "DIAMOND_START": "“{”", "STADIUMEND": "“])”", "SUBROUTINEEND": "“]]”", "CYLINDEREND": "“)]”",
     "DOUBLECIRCLEEND": "“)))”", "TRAPEND": "“/]”", "INVTRAPEND": "“\\]”", "TAGEND": "“]”", "PIPE": "“|”",
-    "UNICODE_TEXT": "text", "TEXT": "text", "EDGE_TEXT": "text on the arrow", "NODE_STRING": "a node", "STR": "a quoted text",
-    "MD_STR": "a quoted text", "COLON": "“:”", "DOWN": "a node", "DEFAULT": "a node", "NUM": "a number", "COMMA": "“,”",
+    "UNICODE_TEXT": "text", "TEXT": "text", "EDGE_TEXT": "text on the arrow", "NODE_STRING": "a node",
+    "STR": "a quoted text", "MD_STR": "a quoted text",
+    "COLON": "“:”", "DOWN": "a node", "DEFAULT": "a node", "NUM": "a number", "COMMA": "“,”",
     "MINUS": "“-”", "ID": "a name", "TXT": "“: text”", "ACTOR": "a participant", "taskData": "“: …” after the task",
-    "STRUCT_STOP": "“}”", "MEMBER": "a member", "EOF_IN_STRUCT": "the end of the text", "EDGE_STATE": "“[*]”", "end": "“end”",
+    "STRUCT_STOP": "“}”", "MEMBER": "a member", "EOF_IN_STRUCT": "the end of the text",
+    "EDGE_STATE": "“[*]”", "end": "“end”",
     "subgraph": "“subgraph”", "END": "“end”", "TAGSTART": "", "INVALID": "", "1": "the end of the text",
 }  # fmt: skip
 
@@ -43,7 +45,7 @@ def hint_for(source: str, message: str, line: int, text: str) -> str:
         return "Leave only the code between the fences (```) in the text."
     if "No diagram type detected" in message or "UnknownDiagram" in message:
         return "Start with the diagram type, for example “flowchart TB” or “sequenceDiagram”, on a line of its own."
-    if "Edge limit" in message or "edges" in message.lower() and "limit" in message.lower():
+    if "Edge limit" in message:
         return "Mermaid draws 500 flows at most; split the diagram."
     if "only be one root" in message or "only one root" in message:
         return "A mindmap has one root: indent every other line below it."

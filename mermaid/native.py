@@ -26,6 +26,8 @@ MAX_TEXT: Final = 500_000
 THEMES: Final = ("default", "base", "dark", "forest", "neutral", "neo", "neo-dark", "redux", "redux-dark")
 DARK: Final = frozenset({"dark", "neo-dark", "redux-dark"})
 _FONTS: Final = f'"{measure.FAMILY}", "Segoe UI", Arial, sans-serif'
+_HALO: Final = ".edgeLabel text{paint-order:stroke;stroke:#ffffff;stroke-width:6px;stroke-linejoin:round}"
+"""Keeps lines out of the labels on them, in every layout."""
 _BEYOND_FONT: Final = re.compile("[^\u0000-\u058f\u1e00-\u27bf\u2900-\u2bff\ufb00-\ufb06\ufffd]")
 """Characters that the font beside this module has not; for these the system's fonts are loaded too."""
 
@@ -70,6 +72,8 @@ def draw(source: str, *, theme: str = "") -> str:
             svg = str(_engine(theme, "resvg-safe").render_svg(source, None))
     except merman.MermanError as error:
         raise TaskError("unsupported", _reason(error)) from error
+    if theme not in DARK and ("flowchart" in svg[:2000] or "swimlane" in svg[:2000]):
+        svg = svg.replace("</style>", _HALO + "</style>", 1)
     return svg
 
 
@@ -110,7 +114,8 @@ def pdf(svg: str, wide: float, high: float, background: str) -> bytes:
         f"#set page(width: {wide * 0.75}pt, height: {high * 0.75}pt, margin: 0pt, fill: {fill})\n"
         f'#image(bytes({json.dumps(svg, ensure_ascii=False)}), format: "svg", width: 100%)\n'
     )
-    return bytes(typst.compile(page.encode(), format="pdf", font_paths=[str(measure.FONT.parent)]))
+    fonts: list[Any] = [str(measure.FONT.parent)]
+    return bytes(typst.compile(page.encode(), format="pdf", font_paths=fonts))
 
 
 def _hex(colour: str) -> str:

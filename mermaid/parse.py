@@ -43,23 +43,20 @@ _BY_BRACKETS: Final[dict[tuple[str, str], NodeType]] = {
     ("(-", "-)"): "terminator",
     ("[\\", "\\]"): "io",
 }
-_BY_NAME: Final[dict[str, NodeType]] = {
-    name: node_type
-    for node_type, names in {
-        "decision": "diam diamond decision question",
-        "terminator": "stadium pill terminal circle circ dbl-circ double-circle sm-circ small-circle start fr-circ"
-        " framed-circle stop",
-        "io": "lean-r lean-right in-out lean-l lean-left out-in sl-rect manual-input curv-trap display",
-        "document": "doc document docs documents st-doc stacked-document lin-doc lined-document tag-doc tagged-document",
-        "predefined_process": "fr-rect framed-rectangle subproc subprocess subroutine",
-        "data_store": "cyl cylinder database db lin-cyl lined-cylinder disk h-cyl das horizontal-cylinder bow-rect"
-        " stored-data datastore",
-        "annotation": "text brace brace-l brace-r braces comment",
-        "connector": "f-circ filled-circle junction cross-circ crossed-circle summary",
-        "gateway_parallel": "fork join",
-    }.items()
-    for name in names.split()
+_NAMED: Final[dict[NodeType, str]] = {
+    "decision": "diam diamond decision question",
+    "terminator": "stadium pill terminal circle circ dbl-circ double-circle sm-circ small-circle start fr-circ"
+    " framed-circle stop",
+    "io": "lean-r lean-right in-out lean-l lean-left out-in sl-rect manual-input curv-trap display",
+    "document": "doc document docs documents st-doc stacked-document lin-doc lined-document tag-doc tagged-document",
+    "predefined_process": "fr-rect framed-rectangle subproc subprocess subroutine",
+    "data_store": "cyl cylinder database db lin-cyl lined-cylinder disk h-cyl das horizontal-cylinder bow-rect"
+    " stored-data datastore",
+    "annotation": "text brace brace-l brace-r braces comment",
+    "connector": "f-circ filled-circle junction cross-circ crossed-circle summary",
+    "gateway_parallel": "fork join",
 }
+_BY_NAME: Final = {name: node_type for node_type, names in _NAMED.items() for name in names.split()}
 
 
 class NotAFlowchartError(DiascribeError):
@@ -217,7 +214,7 @@ class _Reader:
             members.sort(key=lambda node: int(node.id[1:]))
         if self.marker and all(re.fullmatch(r"l\d+", lane.id) for lane in lanes):
             lanes.sort(key=lambda lane: int(lane.id[1:]))
-        kind, language = self._kind(members, lanes, own), self._language(members, edges, lanes)
+        kind, language = self._kind(lanes, own), self._language(members, edges, lanes)
         return Diagram(kind, tuple(members), tuple(edges), tuple(lanes), language)
 
     def _typed_nodes(self, inner: set[str], own: bool) -> dict[str, Node]:
@@ -266,7 +263,7 @@ class _Reader:
             name: group.css for name, group in self.groups.items()
         }
 
-    def _kind(self, nodes: list[Node], lanes: list[Lane], own: bool) -> DiagramKind:
+    def _kind(self, lanes: list[Lane], own: bool) -> DiagramKind:
         for kind in DIAGRAM_KINDS:
             if self.marker and self.marker[1] == kind:
                 return kind
@@ -280,10 +277,10 @@ class _Reader:
         return "ru" if 2 * len(_CYRILLIC.findall(words)) > len(_LATIN.findall(words)) else "en"
 
 
-_BPMN_ONLY: Final = frozenset(
-    "start_event end_event intermediate_event gateway_exclusive gateway_parallel gateway_inclusive gateway_event"
-    " gateway_complex".split()
-)
+_BPMN_ONLY: Final = frozenset({
+    "start_event", "end_event", "intermediate_event", "gateway_exclusive", "gateway_parallel", "gateway_inclusive",
+    "gateway_event", "gateway_complex",
+})  # fmt: skip
 
 
 def _meaning(token: NodeToken, own: bool) -> tuple[NodeType, Trigger | None, bool]:

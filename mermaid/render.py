@@ -52,7 +52,7 @@ class Renderer(Protocol):
 
     name: str
 
-    def render(self, source: str, format: Format, look: Look = ...) -> Picture:
+    def render(self, source: str, format: Format, look: Look = ...) -> Picture:  # noqa: A002
         """The picture of a source.
 
         Raises:
@@ -74,7 +74,8 @@ class Native:
     def __init__(self, *, workers: int = 2, deadline: float = 10.0) -> None:
         self._pool = Pool("mermaid.native", size=workers, deadline=deadline)
 
-    def render(self, source: str, format: Format, look: Look = Look()) -> Picture:
+    def render(self, source: str, format: Format, look: Look = Look()) -> Picture:  # noqa: A002
+        """The picture of a source; see `Renderer.render`."""
         request = {
             "format": format,
             "theme": look.theme,
@@ -87,12 +88,13 @@ class Native:
             answer, data = self._pool.call(request, source.encode("utf-8", "replace"))
         except WorkerError as error:
             raise map_error(error, "the native renderer") from error
-        warnings = ()
+        warnings: tuple[str, ...] = ()
         if answer.get("limited"):
             warnings = (f"the picture is large: drawn at scale {answer['scale']:.2g} instead of {look.scale:g}",)
         return Picture(data, format, self.name, warnings)
 
     def close(self) -> None:
+        """End the workers."""
         self._pool.close()
 
 
@@ -105,7 +107,8 @@ class Auto:
         self.native = native
         self.chromium = chromium
 
-    def render(self, source: str, format: Format, look: Look = Look()) -> Picture:
+    def render(self, source: str, format: Format, look: Look = Look()) -> Picture:  # noqa: A002
+        """The picture of a source; the warnings say when the other renderer stood in."""
         first: Renderer = self.native
         second: Renderer | None = self.chromium
         if self.chromium is not None and drawn_wrong(source):
@@ -125,6 +128,7 @@ class Auto:
             return Picture(picture.data, picture.format, picture.renderer, (*picture.warnings, note))
 
     def close(self) -> None:
+        """Free both."""
         self.native.close()
         if self.chromium is not None:
             self.chromium.close()

@@ -194,11 +194,8 @@ def _quoted(label: str) -> str:
 
 def _reserved(text: str) -> tuple[str, str]:
     def change(line: str) -> str:
-        if re.match(rf"\s*(?:end\s*;?\s*$|(?:{_RESERVED})\s+(?!{_ARROW}))", line) and not re.match(
-            r"\s*end\s*[\[({]", line
-        ):
-            if not re.match(rf"\s*(?:{_RESERVED})\s*(?:[\[({{]|{_ARROW})", line):
-                return line
+        if re.match(rf"\s*(?:end\s*;?\s*$|(?:{_RESERVED})\s+(?![\[({{]|{_ARROW}))", line):
+            return line  # the word in its own meaning
         bare = rf"(?<![\w\"#-])({_RESERVED})(?=\s*(?:$|;|&|{_ARROW}))"
         shaped = rf"(?<![\w\"#-])({_RESERVED})(?=[\[({{])"
 

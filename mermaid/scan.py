@@ -99,6 +99,7 @@ class Scanner:
                 raise self.error("this statement makes too many flows")
 
     def error(self, message: str, at: int | None = None) -> ScanError:
+        """An error at the cursor, or at an offset."""
         place = self.at if at is None else at
         return ScanError(message, self.text.count("\n", 0, place) + 1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from diagram.errors import DiascribeError, MissingDependencyError
 from mermaid.hints import hint_for, said
@@ -107,7 +107,7 @@ class Validator:
         """End the workers."""
         self._pool.close()
 
-    def __enter__(self) -> Validator:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,8 +141,8 @@ def _problem(source: str, answer: dict[str, Any]) -> Problem:
 
 def _message(raw: str, got: str | None, expected: tuple[str, ...]) -> str:
     if not expected:
-        if listed := re.search(r"Expecting [^\n]+", raw):
-            return listed[0][:300]
+        if wanted := re.search(r"Expecting [^\n]+", raw):
+            return wanted[0][:300]
         first = re.sub(r"^Parsing failed:\s*", "", raw.strip())
         first = re.sub(r"^Parse error on line \d+(?:, column \d+)?:\s*", "", first)
         return re.sub(r"^Lexical error on line \d+\.\s*", "", first).split("\n", 1)[0][:300]

@@ -1,7 +1,7 @@
 """The verdict worker: Mermaid's own parser in V8, without a browser. Runs as `python -m mermaid.verdict` under `pool`.
 
-Answers a source with `{"valid", "type"}` or `{"valid": false, "message", "line", "column", "expected"}`; line and column
-count from 1 and 0 in the text that Mermaid parses, which `validate` maps back to the user's.
+Answers a source with `{"valid", "type"}` or `{"valid": false, "message", "line", "column", "expected"}`; line and
+column count from 1 and 0 in the text that Mermaid parses, which `validate` maps back to the user's.
 """
 
 from __future__ import annotations

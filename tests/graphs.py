@@ -12,9 +12,10 @@ from diagram.model import Diagram, Edge, Lane, Node
 NASTY = [
     "end", "subgraph", "Да", "Проверить «заявку»", 'say "yes"', "a | b", "[x]", "(y)", "{z}", "<b>bold</b>", "A & B",
     "&amp; #quot; #35;", "1. Создание запроса", "- item", "# title", "*star* _under_ `code`", "line one\nline two",
-    "🙂 emoji 漢字", "a --> b", "---o", "%% comment", "%%{init: {}}%%", "style x:#fff;", "https://ya.ru/?a=1", "www.ya.ru",
-    "me@ya.ru", "[a](b)", "fa:fa-car", "50%", "C:\\new", "x;y", "'q'", "+", "✕", "$$x$$", "~~no~~", "ё Ё", "<br/>", "---",
-    " padded ", "\ttab", "a\n\nb", ":::task", "@{ shape: x }", "#", ";", "class n1 task", "click", "graph TD", "\\n",
+    "🙂 emoji 漢字", "a --> b", "---o", "%% comment", "%%{init: {}}%%", "style x:#fff;", "https://ya.ru/?a=1",
+    "www.ya.ru", "me@ya.ru", "[a](b)", "fa:fa-car", "50%", "C:\\new", "x;y", "'q'", "+", "✕", "$$x$$", "~~no~~",
+    "ё Ё", "<br/>", "---", " padded ", "\ttab", "a\n\nb", ":::task", "@{ shape: x }",
+    "#", ";", "class n1 task", "click", "graph TD", "\\n",
 ]  # fmt: skip
 _LETTERS = st.text(
     st.characters(
