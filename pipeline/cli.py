@@ -99,10 +99,10 @@ def _usage(message: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def main() -> None:
-    """Run the command line."""
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line (of this process, unless arguments are given) and leave with its exit code."""
     try:
-        app()
+        sys.exit(app(arguments, prog_name="diascribe"))
     except UnknownNameError as error:
         print(f"diascribe: {error} ({error.hint})", file=sys.stderr)
         sys.exit(2)

@@ -9,9 +9,9 @@ import sys
 
 import numpy as np
 import pytest
-import samples
 from PIL import Image
 
+import samples
 from diagram.errors import ImageTooLargeError, InputError, UnreadableImageError
 from vision.load import Limits, load, open_upload
 

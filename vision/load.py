@@ -8,6 +8,7 @@ each page of a PDF or TIFF. Every failure of a decoder becomes an `InputError` w
 from __future__ import annotations
 
 import io
+import re
 import threading
 import warnings
 from dataclasses import dataclass, field
@@ -96,8 +97,10 @@ def open_upload(source: str | Path | bytes, limits: Limits | None = None) -> Upl
     except DiascribeError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        pixels = re.search(r"\((\d+) pixels\)", str(error))
+        claimed = f"{int(pixels[1]) / 1e6:.0f} megapixels" if pixels else "too many pixels"
         raise ImageTooLargeError(
-            "the picture has too many pixels", hint=f"the most is {limits.pixels / 1e6:.0f} megapixels"
+            f"the picture has {claimed}", hint=f"the most is {limits.pixels / 1e6:.0f} megapixels"
         ) from error
     except UnidentifiedImageError as error:
         raise _unknown_format(data) from error
