@@ -79,7 +79,7 @@ class Telling:
             plain = node.type == PLAIN_TYPE[self.diagram.kind] and node.trigger is None
             return ("" if node.text else "unnamed") if plain else {"task": "task", "process": "action"}[node.type]
         if node.type == ("gateway_exclusive" if bpmn else "decision"):
-            return "merge" if joins and not splits else "decision"
+            return "merge" if joins and not splits and not node.text else "decision"
         if node.type == "gateway_parallel":
             return {(True, True): "parallel_both", (True, False): "parallel_join", (False, True): "parallel_split"}.get(
                 (joins, splits), "parallel"
