@@ -143,7 +143,7 @@ def _rows(telling: Telling) -> Iterator[tuple[str, str, str, str]]:
     for at in [node.lane for node in diagram.nodes] + [lane.parent for lane in diagram.lanes]:
         while at is not None and at not in shown:
             shown.add(at)
-            at = above[at]  # noqa: PLW2901
+            at = above[at]
     for lane in telling.roles.order:
         if lane.id not in shown or leaving[lane.id]:
             yield "", say.table_lane, telling.roles.path(lane.id), _onward_cell(telling, leaving[lane.id])

@@ -7,13 +7,13 @@ import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from random_diagrams import diagrams, facts
 
 from diagram.errors import InputError, InvalidDiagramError
 from diagram.kinds import DIAGRAM_KINDS, LANGUAGES, NODE_TYPES, TRIGGERS
 from diagram.model import Diagram, Edge, Lane, Node
 from diagram.narrate import narrate, table
 from mermaid.draft import draft
+from tests.random_diagrams import diagrams, facts
 
 SOME = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 

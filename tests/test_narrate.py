@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from random_diagrams import diagrams
 
 from diagram.model import Diagram, Edge, Lane, Node
 from diagram.narrate import narrate, table
 from diagram.phrases import quote
 from diagram.wording import ENGLISH, PHRASES, RUSSIAN
+from tests.random_diagrams import diagrams
 
 
 def flow(
