@@ -121,6 +121,24 @@ def chrome(image: Image.Image, rng: Random) -> tuple[Image.Image, Matrix]:
     return out, (1, 0, left, 0, 1, top)
 
 
+def watermark(image: Image.Image, rng: Random) -> tuple[Image.Image, Matrix]:
+    """Pale words of an unlicensed tool or a draft across the drawing."""
+    word = rng.choice(["Пробная версия", "ЧЕРНОВИК", "Trial version", "КОПИЯ"])
+    font = ImageFont.truetype(font_file("dejavu"), max(28, image.width // 14))
+    sheet = Image.new("L", image.size, 0)
+    ImageDraw.Draw(sheet).text((image.width * 0.12, image.height * 0.45), word, font=font, fill=rng.choice([40, 60]))
+    sheet = sheet.rotate(rng.choice([0, 20, 30]), Resampling.BICUBIC)
+    return Image.composite(Image.new("RGB", image.size, "#808080"), image, sheet), KEEP
+
+
+def alpha(image: Image.Image, rng: Random) -> tuple[Image.Image, Matrix]:
+    """Saved with a transparent page: pixels of the page's colour let through."""
+    data = np.asarray(image)
+    page = data[1, 1].astype(int)
+    away = np.abs(data.astype(int) - page).sum(axis=2)
+    return Image.fromarray(np.dstack([data, np.clip(away * 3, 0, 255).astype(np.uint8)]), "RGBA"), KEEP
+
+
 def long(image: Image.Image, rng: Random) -> tuple[Image.Image, Matrix]:
     """Enlarged as by a high-resolution export, to about 10,000 pixels high."""
     k = 10000 / image.height
@@ -130,7 +148,7 @@ def long(image: Image.Image, rng: Random) -> tuple[Image.Image, Matrix]:
 
 STEPS: dict[str, Callable[[Image.Image, Random], tuple[Image.Image, Matrix]]] = {
     "jpeg": jpeg, "grey": grey, "blur": blur, "noise": noise, "scale": scale, "small": small, "rotate": rotate,
-    "scan": scan, "chrome": chrome, "long": long,
+    "scan": scan, "chrome": chrome, "long": long, "watermark": watermark, "alpha": alpha,
 }  # fmt: skip
 
 

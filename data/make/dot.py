@@ -6,6 +6,7 @@ Runs `dot -Tjson`; coordinates come back in points with the origin below, turned
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from typing import Literal
 
@@ -14,6 +15,7 @@ from diagram.model import Box, Diagram, Point
 from labels import place_labels
 from measure import LINE, block, label_size, outside, size
 from scene import Item, Scene, Wire
+from shapes import outline
 from style import Style
 from text import wrap
 
@@ -78,6 +80,8 @@ def lay_out(
         wire = Wire(e, points, "bezier", texts[e.id])
         if lines in ("ortho", "polyline"):
             wire.curve, wire.points = "line", _straighten(points, ortho=lines == "ortho")
+        if wire.curve == "line":
+            wire.points = attach(wire.points, items[e.source], items[e.target], style)
         if "lp" in obj and texts[e.id]:
             x, y = point(obj["lp"])
             w, h = block(texts[e.id], style, fs)
@@ -112,6 +116,33 @@ def _straighten(points: list[Point], *, ortho: bool) -> list[Point]:
         elif p != out[-1]:
             out.append(p)
     return out
+
+
+def attach(points: list[Point], source: Item, target: Item, style: Style) -> list[Point]:
+    """The polyline with its ends moved along their own lines onto the drawn outlines."""
+    out = list(points)
+    for end, item in ((0, source), (-1, target)):
+        far, near = (out[1], out[0]) if end == 0 else (out[-2], out[-1])
+        length = math.dist(far, near) or 1.0
+        ux, uy = (near[0] - far[0]) / length, (near[1] - far[1]) / length
+        shape, _ = outline(item.node.type, item.box, style.radius, style.terminator)
+        beyond = near[0] + ux * 40, near[1] + uy * 40
+        hits = [t for a, b in zip(shape, shape[1:], strict=False) if (t := _crossing(far, beyond, a, b)) is not None]
+        hits = [t for t in hits if t > 2]
+        if hits and abs(min(hits) - length) < 38:
+            out[end] = far[0] + ux * min(hits), far[1] + uy * min(hits)
+    return out
+
+
+def _crossing(p: Point, q: Point, a: Point, b: Point) -> float | None:
+    """How far from p the segments p–q and a–b meet."""
+    rx, ry, sx, sy = q[0] - p[0], q[1] - p[1], b[0] - a[0], b[1] - a[1]
+    det = rx * sy - ry * sx
+    if abs(det) < 1e-9:
+        return None
+    t = ((a[0] - p[0]) * sy - (a[1] - p[1]) * sx) / det
+    u = ((a[0] - p[0]) * ry - (a[1] - p[1]) * rx) / det
+    return t * math.hypot(rx, ry) if 0 <= t <= 1 and 0 <= u <= 1 else None
 
 
 def _inline(a: Point, b: Point, c: Point) -> bool:

@@ -7,6 +7,7 @@ faults (`faults.py` counts them); callers try other gaps then.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 from diagram.kinds import EVENTS
 from diagram.model import Box, Diagram, Lane, Node, Point
@@ -52,7 +53,11 @@ def layers(diagram: Diagram) -> dict[str, int]:
         if i not in state:
             visit(i)
     column = dict.fromkeys(flow, 0)
+    mail = [(e.source, e.target) for e in diagram.edges if e.kind == "message" and {e.source, e.target} <= set(flow)]
     for _ in flow:
+        for i, t in mail:
+            if column[i] < len(flow) and not _reaches(after, t, i):
+                column[t] = max(column[t], column[i])
         for i in flow:
             for t in after[i]:
                 if (i, t) not in back:
@@ -64,11 +69,43 @@ def layers(diagram: Diagram) -> dict[str, int]:
 
 
 def lay_out(
-    diagram: Diagram, style: Style, kinds: dict[str, str], *, down: bool = False, gap: tuple[float, float] = (46, 40),
-    snake: int = 0,
+    diagram: Diagram, style: Style, kinds: dict[str, str], *, down: bool = False, gap: tuple[float, float] = (46, 40)
 ) -> Scene:  # fmt: skip
     """Place everything. `down`: the flow runs to the bottom and lanes stand side by side. `gap`: between columns
-    and rows. Raises RuntimeError when a flow finds no way."""
+    and rows. Expanded sub-processes are laid out by themselves first. Raises RuntimeError when a flow finds no way."""
+    inner: dict[str, Scene] = {}
+    for box in {n.parent: None for n in diagram.nodes if n.parent}:
+        members = {n.id for n in diagram.nodes if n.parent == box}
+        part = Diagram(
+            diagram.kind, tuple(replace(n, parent=None, lane=None) for n in diagram.nodes if n.id in members),
+            tuple(e for e in diagram.edges if e.source in members), (), diagram.language,
+        )  # fmt: skip
+        inner[box or ""] = lay_out(part, style, kinds, down=down, gap=gap)
+    if not inner:
+        return _lay_out(diagram, style, kinds, {}, down, gap)
+    whole, nodes = diagram, [n for n in diagram.nodes if not n.parent]
+    ids = {n.id for n in diagram.nodes if n.parent}
+    outer = diagram.replace(nodes=tuple(nodes), edges=tuple(e for e in diagram.edges if e.source not in ids))
+    room = {box: (s.width + 16, s.height + style.size * 2 + 8) for box, s in inner.items()}
+    scene = _lay_out(outer, style, kinds, room, down, gap)
+    for item in [*scene.items]:
+        if item.node.id in inner:
+            part_scene = inner[item.node.id]
+            part_scene.move(item.box[0] + 8, item.box[1] + style.size * 2)
+            item.kind = "box"
+            scene.items += part_scene.items
+            scene.wires += part_scene.wires
+    real = {n.id: n for n in whole.nodes}
+    for item in scene.items:
+        item.node = real[item.node.id]
+    scene.diagram = whole
+    return scene
+
+
+def _lay_out(
+    diagram: Diagram, style: Style, kinds: dict[str, str], room: dict[str, tuple[float, float]], down: bool,
+    gap: tuple[float, float],
+) -> Scene:  # fmt: skip
     fs = label_size(style)
     sizes: dict[str, tuple[float, float]] = {}
     texts: dict[str, tuple[str, ...]] = {}
@@ -76,6 +113,8 @@ def lay_out(
         w, h, texts[node.id] = size(node, style, diagram.kind)
         if node.type == "gateway_parallel" and diagram.kind == "flowchart" and not down:
             w, h = h, w * 0.6
+        if node.id in room:
+            w, h = room[node.id]
         sizes[node.id] = (h, w) if down else (w, h)
     column = layers(diagram)
     leaf_lanes = [a for a in diagram.lanes if not any(b.parent == a.id for b in diagram.lanes)]
@@ -119,8 +158,11 @@ def lay_out(
     for a in top_ext:
         bands.append(Band(a, (0, y, width, y + ext_height), None, False))
         y += ext_height + 56
-    main_top = y
+    previous: Lane | None = None
     for lane in [a for a in leaf_lanes if a not in ext] or [None]:
+        if lane and previous and (lane.parent is None or lane.parent != previous.parent):
+            y = _snap(y + 48)
+        previous = lane
         k = order[lane.id] if lane else -1
         rows = sorted({row[n.id] for n in diagram.nodes if n.id in row and _home(n, order) == k})
         top = y
@@ -136,7 +178,6 @@ def lay_out(
             need = widest(wrap(lane.name, style.font, style.size, 10), style.font, style.size) + 24
             y = max(y, _snap(top + max(need, 96)))
         spans[k] = (top, y)
-    main_bottom = y
     for a in [a for a in ext if a not in top_ext]:
         y += 56
         bands.append(Band(a, (0, y, width, y + ext_height), None, False))
@@ -151,7 +192,9 @@ def lay_out(
             )
         elif lane not in ext:
             h = 30 if down else style.header
-            bands.insert(0, Band(lane, (0, main_top, width, main_bottom), (0, main_top, h, main_bottom), not down))
+            parts = [spans[order[a.id]] for a in leaf_lanes if a.parent == lane.id]
+            top, bottom = min(p[0] for p in parts), max(p[1] for p in parts)
+            bands.insert(0, Band(lane, (0, top, width, bottom), (0, top, h, bottom), not down))
     items: dict[str, Item] = {}
     for node in diagram.nodes:
         if node.attached_to:
@@ -174,6 +217,19 @@ def lay_out(
             item.label = (0, 0, 0, 0)
     place_labels(scene, style)
     return scene
+
+
+def _reaches(after: dict[str, list[str]], start: str, goal: str) -> bool:
+    """Whether flows lead from start to goal."""
+    seen, todo = {start}, [start]
+    while todo:
+        for t in after[todo.pop()]:
+            if t == goal:
+                return True
+            if t not in seen:
+                seen.add(t)
+                todo.append(t)
+    return False
 
 
 def _snap(v: float) -> float:
@@ -234,6 +290,8 @@ def _extent(
     w, h = block(texts[node.id], style, label_size(style))
     if down:
         return half + (0 if node.type in EVENTS else w), half + w + 4
+    if node.type == "start_event" and node.trigger == "message":
+        return half + h + 4, half + h + 4
     return half + (h + 4 if gateway(node) or node.type == "decision" else 0), half + h + 4
 
 
@@ -265,7 +323,7 @@ def _ports(item: Item, role: str, kind: str, style: Style, down: bool) -> list[P
     if item.node.attached_to:
         cost = {1: 0}
     if item.node.type in EVENTS and item.label:
-        cost.pop(1, None)
+        cost.pop(1 if item.label[1] > cy else 3, None)
     out = [Port(spots[s], s, c) for s, c in cost.items()]
     if kind != "sequence" and not diamond and item.node.type not in EVENTS and x1 - x0 > 70:
         for off in (-16, 16):
@@ -280,8 +338,13 @@ def _route(scene: Scene, style: Style, down: bool) -> None:
     diagram = scene.diagram
     fs = label_size(style)
     router = Router(scene.width, scene.height)
+    mail: dict[str, list[str]] = defaultdict(list)
+    for e in diagram.edges:
+        if e.kind == "message":
+            mail[e.source].append(e.target)
+            mail[e.target].append(e.source)
     for item in scene.items:
-        router.block(item.box)
+        router.block(item.box, 12 if item.box[2] - item.box[0] > 300 else 9)
         if outside(item.node, style, diagram.kind) and item.lines and item.node.type in EVENTS:
             w, h = block(item.lines, style, fs)
             w, h = (h, w) if down else (w, h)
@@ -289,6 +352,8 @@ def _route(scene: Scene, style: Style, down: bool) -> None:
             if item.node.attached_to:
                 continue
             item.label = (cx - w / 2, y1 + 3, cx + w / 2, y1 + 3 + h)
+            if any(_height(scene, end) > y1 for end in mail.get(item.node.id, [])) and not down:
+                item.label = (cx - w / 2, item.box[1] - 3 - h, cx + w / 2, item.box[1] - 3)
             router.block(item.label, 1)
     for band in scene.bands:
         if band.header:
@@ -325,6 +390,12 @@ def _route(scene: Scene, style: Style, down: bool) -> None:
     for e in diagram.edges:
         lines = wrap(e.text, style.font, fs, 130)
         scene.wires.append(Wire(e, ways[e.id], "line", lines, (0, 0, 0, 0) if lines else None))
+
+
+def _height(scene: Scene, end: str) -> float:
+    """Where a node or band lies, by its upper side."""
+    boxes = {i.node.id: i.box for i in scene.items} | {b.lane.id: b.box for b in scene.bands}
+    return boxes[end][1]
 
 
 def _turn(scene: Scene) -> None:

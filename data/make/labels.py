@@ -76,12 +76,16 @@ def _overlap(a: Box, b: Box) -> float:
     return w * h if w > 0 and h > 0 else 0.0
 
 
-def _body(item: Item) -> Box:
-    """The box without the empty corners of a diamond."""
-    diamond = item.node.type == "decision" or item.node.type.startswith("gateway")
+def _covered(box: Box, item: Item) -> float:
+    """Area of the box over the item's shape; a diamond's empty corners do not count."""
     x0, y0, x1, y1 = item.box
-    dx, dy = (0.27 * (x1 - x0), 0.27 * (y1 - y0)) if diamond and min(x1 - x0, y1 - y0) > 12 else (1.0, 1.0)
-    return x0 + dx, y0 + dy, x1 - dx, y1 - dy
+    area = _overlap(box, item.box)
+    diamond = item.node.type == "decision" or item.node.type.startswith("gateway")
+    if not area or not diamond or min(x1 - x0, y1 - y0) < 12:
+        return area
+    cx, cy = item.centre
+    dx, dy = cx - min(max(cx, box[0]), box[2]), cy - min(max(cy, box[1]), box[3])
+    return area if abs(dx) / (x1 - x0) + abs(dy) / (y1 - y0) < 0.53 else 0.0
 
 
 def cuts(box: Box, a: Point, b: Point) -> bool:
@@ -103,9 +107,10 @@ def _cost(box: Box, scene: Scene, placed: list[Box], own: Wire | None) -> float:
     cost = 0.0
     grown = (box[0] - 2, box[1] - 1, box[2] + 2, box[3] + 1)
     for item in scene.items:
-        body = _body(item)
-        if _overlap(grown, body) > 0:
-            cost += 200 + _overlap(grown, body)
+        if item.kind == "box":
+            continue
+        if area := _covered(grown, item):
+            cost += 200 + area
     for other in placed:
         if _overlap(grown, other) > 0:
             cost += 200 + _overlap(grown, other)
@@ -138,7 +143,7 @@ def faults(scene: Scene, style: Style) -> list[str]:
         points = flatten(wire)
         own = {wire.edge.source, wire.edge.target}
         for item in scene.items:
-            if item.node.id in own or item.node.attached_to in own or item.node.parent:
+            if item.node.id in own or item.node.attached_to in own or item.kind == "box":
                 continue
             if any(item.node.id == o.node.attached_to for o in scene.items if o.node.id in own):
                 continue
@@ -153,9 +158,12 @@ def faults(scene: Scene, style: Style) -> list[str]:
                 out.append(f"{wire.edge.id} crosses the {name}")
     for k, (name, box, _) in enumerate(labels):
         for item in scene.items:
-            inner = _body(item)
-            if inner[0] < inner[2] and inner[1] < inner[3] and _overlap(box, inner) > 4:
+            if item.kind != "box" and _covered((box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1), item) > 4:
                 out.append(f"{name} covers {item.node.id}")
+        for band in scene.bands:
+            for y in (band.box[1], band.box[3]):
+                if box[1] + 2 < y < box[3] - 2 and band.box[0] < box[2] and box[0] < band.box[2] and style.label_place == "beside":
+                    out.append(f"{name} lies on the border of {band.lane.id}")
         for other, other_box, _ in labels[k + 1 :]:
             if _overlap(box, other_box) > 4:
                 out.append(f"{name} covers the {other}")

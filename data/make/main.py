@@ -18,6 +18,8 @@ from random import Random
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(path) for path in (HERE, HERE.parent.parent) if str(path) not in sys.path]
 
+from PIL import Image  # noqa: E402
+
 import degrade  # noqa: E402
 import dot  # noqa: E402
 import grid  # noqa: E402
@@ -151,7 +153,11 @@ def save(name: str, picture, truth: Diagram, out: Path, *, as_jpeg: bool, facts:
     if as_jpeg:
         picture.save(out / file, quality=75)
     else:
-        few = picture.quantize(256, dither=0) if (picture.getcolors(256) is not None) else picture
+        few = picture
+        if picture.mode == "RGB" and max(picture.size) > 5000:  # long exports are palette pictures here, to stay small
+            few = picture.quantize(48, dither=Image.Dither.NONE)
+        elif picture.mode == "RGB" and picture.getcolors(256) is not None:
+            few = picture.quantize(256, dither=Image.Dither.NONE)
         few.save(out / file, optimize=True)
     data = {"image": file, "size": list(picture.size), "source": "made by data/make", "licence": "Apache-2.0", **facts}
     text = json.dumps({**data, **truth.to_json()}, ensure_ascii=False, separators=(",", ":"))

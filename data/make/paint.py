@@ -60,10 +60,14 @@ class Painter:
         for x, _ in scene.phases:
             top, bottom = min(b.box[1] for b in scene.bands), max(b.box[3] for b in scene.bands)
             self._stroke([(x, top), (x, bottom)], s.band_stroke, 1, dash="7 5")
+        for item in scene.items:
+            if item.kind == "box":
+                self._item(item)
         for wire in scene.wires:
             self._wire(wire)
         for item in sorted(scene.items, key=lambda i: bool(i.node.attached_to)):
-            self._item(item)
+            if item.kind != "box":
+                self._item(item)
         for wire in scene.wires:
             if wire.label and wire.lines:
                 self._label(wire)
@@ -173,12 +177,12 @@ class Painter:
                 fill = s.fills.get(kind, "#ffffff" if s.page == "#ffffff" else fill)
             if kind == "annotation":
                 fill = "none"
-            if s.shadow and kind != "annotation":
+            if s.shadow and kind != "annotation" and item.kind != "box":
                 self._shadow(shape)
             width = s.border * (2.2 if kind == "end_event" else 1)
             if node.type == "subprocess" and item.kind == "call":
                 width *= 2.4
-            self._stroke(shape, stroke, width, self._paint(fill))
+            self._stroke(shape, stroke, width, s.page if item.kind == "box" else self._paint(fill))
             for line in details:
                 self._stroke(line, ink if ink == "#ffffff" and fill != "#ffffff" else stroke, s.border)
             if s.bevel and not s.sketch and kind in ("process", "task", "terminator", "predefined_process"):
@@ -189,6 +193,8 @@ class Painter:
         if item.label and item.lines:
             a, b, c, d = item.label
             self._text(item.lines, (a + c) / 2, (b + d) / 2, label_size(s), s.label_ink or (s.ink if s.ink != "#ffffff" else "#222222"))
+        elif item.lines and item.kind == "box":
+            self._text(wrap(node.text, s.font, s.size, x1 - x0 - 20), (x0 + x1) / 2, y0 + s.size * 1.1, s.size, ink)
         elif item.lines:
             cx, cy = item.centre
             if kind == "annotation":
@@ -246,7 +252,7 @@ class Painter:
                 full = item.kind == "send" and k == 0
                 ink = s.page if item.kind == "send" and k else stroke
                 self._stroke(line, ink, 1, stroke if full else "none")
-        if kind == "subprocess":
+        if kind == "subprocess" and item.kind != "box":
             self._stroke(rounded((cx - 7, y1 - 16, cx + 7, y1 - 2), 0), stroke, thin)
             self._stroke([(cx - 4, y1 - 9), (cx + 4, y1 - 9)], stroke, thin)
             self._stroke([(cx, y1 - 13), (cx, y1 - 5)], stroke, thin)

@@ -2,9 +2,9 @@
 BPMN, flowchart, flowchart with lanes (cross-functional), UML activity.
 
 A file holds many processes. `= id: title` starts one; `pool NAME`, `lane KEY: name` and `ext KEY: name` (a pool
-shown as a closed box) give the roles; `KEY ID: kind[:trigger] text` (KEY `-` where there are no lanes) a step;
+shown as a closed box), `party KEY: name` (a further pool with steps) give the roles; `KEY ID: kind[:trigger] text` (KEY `-` where there are no lanes) a step;
 `a > b > c: text` flows (the text belongs to the last one), `a => b: text` message flows, `a ~ b` associations.
-Kinds: start end mid throw bound@HOST · task user service send receive manual script rule · sub call · xor or and
+Kinds: start end mid throw bound@HOST · task user service send receive manual script rule · sub call · box (an expanded sub-process, its steps written `kind^BOX`) · xor or and
 evt · `docstep` (a document among the steps) io conn · doc store note.
 Knows nothing of places and looks.
 """
@@ -22,7 +22,7 @@ Notation = Literal["bpmn", "flow", "cross", "uml"]
 _BPMN = {
     "start": "start_event", "end": "end_event", "mid": "intermediate_event", "throw": "intermediate_event",
     "bound": "intermediate_event", "xor": "gateway_exclusive", "or": "gateway_inclusive", "and": "gateway_parallel",
-    "evt": "gateway_event", "sub": "subprocess", "call": "subprocess", "doc": "data_object", "store": "data_store",
+    "evt": "gateway_event", "sub": "subprocess", "call": "subprocess", "box": "subprocess", "doc": "data_object", "store": "data_store",
     "note": "annotation", "docstep": "document",
 }  # fmt: skip
 _FLOW = {
@@ -44,6 +44,7 @@ class Step:
     lane: str | None
     trigger: str | None = None
     host: str | None = None
+    parent: str | None = None
 
 
 @dataclass
@@ -56,6 +57,7 @@ class Process:
     pool: str = ""
     lanes: list[tuple[str, str]] = field(default_factory=list)
     outside: list[tuple[str, str]] = field(default_factory=list)
+    parties: list[tuple[str, str]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     flows: list[tuple[str, str, str, str]] = field(default_factory=list)
 
@@ -68,7 +70,7 @@ class Process:
         """Whether nothing is lost that the notation cannot show."""
         if notation == "bpmn":
             return True
-        unsaid = {"evt", "bound"} | ({"and"} if notation in ("flow", "cross") else set())
+        unsaid = {"evt", "bound", "box"} | ({"and"} if notation in ("flow", "cross") else set())
         return not (self.kinds & unsaid)
 
 
@@ -104,6 +106,9 @@ def _line(line: str, language: str, out: list[Process]) -> None:
     process = out[-1]
     if line.startswith("pool "):
         process.pool = line[5:].strip()
+    elif line.startswith("party "):
+        key, name = line[6:].split(":", 1)
+        process.parties.append((key.strip(), name.strip()))
     elif line.startswith(("lane ", "ext ")):
         word, rest = line.split(" ", 1)
         key, name = rest.split(":", 1)
@@ -119,9 +124,10 @@ def _line(line: str, language: str, out: list[Process]) -> None:
         head, rest = line.split(":", 1)
         lane, name = head.split()
         kind, _, text = rest.strip().partition(" ")
+        kind, _, parent = kind.partition("^")
         kind, _, host = kind.partition("@")
         kind, _, trigger = kind.partition(":")
-        step = Step(name, kind, text.strip(), None if lane == "-" else lane, trigger or None, host or None)
+        step = Step(name, kind, text.strip(), None if lane == "-" else lane, trigger or None, host or None, parent or None)
         process.steps.append(step)
 
 
@@ -137,6 +143,7 @@ def graph(process: Process, notation: Notation, *, numbered: bool = False, lanes
             lane_list.append(Lane("pool", process.pool))
         parent = "pool" if process.pool else None
         lane_list += [Lane(f"lane_{key}", name, parent) for key, name in process.lanes]
+        lane_list += [Lane(f"lane_{key}", name) for key, name in process.parties]
         if notation == "bpmn":
             lane_list += [Lane(f"ext_{key}", name) for key, name in process.outside]
     known = {lane.id for lane in lane_list}
@@ -154,6 +161,7 @@ def graph(process: Process, notation: Notation, *, numbered: bool = False, lanes
                 id=step.id, type=kind, text=text, lane=home,  # type: ignore[arg-type]
                 trigger=step.trigger if notation == "bpmn" else None,  # type: ignore[arg-type]
                 attached_to=step.host if notation == "bpmn" else None,
+                parent=step.parent,
             )
         )  # fmt: skip
     edges = []
