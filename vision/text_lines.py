@@ -153,13 +153,15 @@ def _adopt(marks: Marks, lines: list[MarkLine]) -> list[MarkLine]:
     boxes = np.array([line.box for line in lines], float)
     height = np.array([line.height for line in lines])
     turned = np.array([line.turned for line in lines])
-    reach_x = np.where(turned, 0.35, 0.45) * height
-    reach_y = np.where(turned, 0.45, 0.35) * height
+    size = np.maximum(marks.boxes[free, 2] - marks.boxes[free, 0], marks.boxes[free, 3] - marks.boxes[free, 1])
+    # quotes, dots and dashes may stand a space away from the next letter
+    along = np.where(size[:, None] <= 0.6 * height, 0.85, 0.45) * height
+    reach_x = np.where(turned, 0.35 * height, along)
+    reach_y = np.where(turned, along, 0.35 * height)
     cx = (marks.boxes[free, 0] + marks.boxes[free, 2])[:, None] / 2
     cy = (marks.boxes[free, 1] + marks.boxes[free, 3])[:, None] / 2
     dx = np.maximum(np.maximum(boxes[:, 0] - cx, cx - boxes[:, 2]), 0) / reach_x
     dy = np.maximum(np.maximum(boxes[:, 1] - cy, cy - boxes[:, 3]), 0) / reach_y
-    size = np.maximum(marks.boxes[free, 2] - marks.boxes[free, 0], marks.boxes[free, 3] - marks.boxes[free, 1])
     distance = np.maximum(dx, dy) + np.where(size[:, None] > height * 1.1, 9, 0)
     # what hangs on a drawn line is a letter only inside the band of the line
     low = np.where(turned, marks.boxes[free, 0:1], marks.boxes[free, 1:2])
