@@ -52,8 +52,8 @@ class LineCrop:
         """Typical letter height, page pixels."""
         return self.line.height / self.scale
 
-    def clean(self) -> tuple[Bytes, float, tuple[int, int]]:
-        """The marks alone; scale from page pixels to the picture; page pixel of its corner (margin excluded)."""
+    def clean(self, letter: float = LETTER, *, whole: bool = False) -> tuple[Bytes, float, tuple[int, int]]:
+        """The marks alone (whole: all that lies in the hull), letters so many pixels high; scale from page pixels to the picture; page pixel of its corner (margin excluded)."""
         x0, y0, x1, y1 = self.line.box
         x0, y0 = max(0, x0 - 2), max(0, y0 - 2)
         x1, y1 = min(self.marks.gray.shape[1], x1 + 2), min(self.marks.gray.shape[0], y1 + 2)
@@ -61,7 +61,7 @@ class LineCrop:
         wanted[self.marks.index[self.line.members]] = 1
         labels = self.marks.labels[y0:y1, x0:x1]
         mask = wanted[np.minimum(labels, len(wanted) - 1)]
-        mask = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+        mask = np.ones_like(mask) if whole else cv2.dilate(mask, np.ones((3, 3), np.uint8))
         left, top = round(x0 / self.scale), round(y0 / self.scale)
         right, bottom = min(self.page.size[0], round(x1 / self.scale)), min(self.page.size[1], round(y1 / self.scale))
         gray = self._gray(left, top, right, bottom)
@@ -69,7 +69,7 @@ class LineCrop:
             mask = cv2.resize(mask, (gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_NEAREST)
             mask = cv2.dilate(mask, np.ones((3, 3), np.uint8))
         own = mask > 0
-        paper = float(np.median(gray[~own])) if not own.all() else 255.0
+        paper = 255.0 if own.all() and not whole else float(np.median(gray if whole else gray[~own]))
         ink = float(np.percentile(gray[own], 5))
         stretch = 247.0 / max(paper - ink, 20.0)
         table = np.clip((np.arange(256) - ink) * stretch + 8, 0, 255)
@@ -77,8 +77,8 @@ class LineCrop:
         picture = cv2.LUT(gray, table.astype(np.uint8))
         picture[~own] = 255
         picture = self._level(picture)
-        size = LETTER / max(self.height, 1.0)
-        if not 0.9 < size < 1.1:
+        size = letter / max(self.height, 1.0)
+        if not 0.9 < size < 1.1 or letter != LETTER:
             how = cv2.INTER_CUBIC if size > 1 else cv2.INTER_AREA
             picture = np.asarray(cv2.resize(picture, None, fx=size, fy=size, interpolation=how), np.uint8)
         else:

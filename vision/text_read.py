@@ -8,11 +8,12 @@ letters to one recogniser, seldom to two. Knows no pages, only lines.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
 
 from diagram.kinds import Language
 from vision import ocr_paddle, ocr_tesseract
 from vision.parts import TextLine, Word
-from vision.text_crop import MARGIN, LineCrop
+from vision.text_crop import LETTER, MARGIN, LineCrop
 from vision.text_language import alike, cyrillic, latin, repair
 
 SURE = 0.9  # every word at least: no second opinion needed
@@ -75,13 +76,15 @@ class Reader:
         second = self.tesseract(crop, "eng") if "eng" in self.tongues else None
         if second and second.confidence > (first.confidence if first else 0.0) + 0.05:
             third = self.latin(crop) if self.paddle else second
-            if third and third.confidence >= 0.8:
+            if third and third.confidence >= 0.8 and not (first and alike(first.text, third.text)):
                 return third
+        if first and first.confidence < 0.7 and _size(first) >= 3:
+            return _confirmed(first, self.tesseract(crop, "rus", 1.3 * LETTER))
         return first
 
-    def tesseract(self, crop: LineCrop, name: str) -> TextLine | None:
+    def tesseract(self, crop: LineCrop, name: str, letter: float = LETTER) -> TextLine | None:
         """One reading by Tesseract from the clean cut."""
-        picture, size, (left, top) = crop.clean()
+        picture, size, (left, top) = crop.clean(letter, whole=letter != LETTER)
         pieces = ocr_tesseract.read(picture, name)
         if not pieces:
             return None
@@ -138,6 +141,19 @@ def _size(line: TextLine) -> int:
 
 def _least(line: TextLine) -> float:
     return min(word.confidence for word in line.words)
+
+
+def _confirmed(line: TextLine, again: TextLine | None) -> TextLine:
+    """The surer of two readings of a line at two sizes; its confidence is half its own, half their agreement (the
+    recogniser's own figure is sometimes 0 for a word it reads right)."""
+    if again is None:
+        return line
+    best = max(line, again, key=lambda one: one.confidence)
+    a, b = line.text.replace(" ", ""), again.text.replace(" ", "")
+    agreement = SequenceMatcher(None, a, b, autojunk=False).ratio()
+    own = best.confidence / 2 + agreement / 2 if agreement > 0.7 else best.confidence
+    words = tuple(replace(word, confidence=max(word.confidence, own)) for word in best.words)
+    return replace(best, words=words, confidence=max(best.confidence, own))
 
 
 def _weaker(line: TextLine) -> TextLine:
