@@ -22,6 +22,7 @@ __all__ = ["Narration", "narrate", "table"]
 
 _MOST_LISTED: Final = 12  # starts or ends that the overview names; more would not help anybody
 _MOST_POOLS: Final = 3  # pools that the title names
+_MOST_ENDS: Final = 2  # different ends that the title names
 _OUTER: Final = EVENTS | {"terminator"}
 _TITLE_LABEL: Final = 60  # characters of a label in the title
 
@@ -156,7 +157,7 @@ def _onward_cell(telling: Telling, edges: Sequence[Edge]) -> str:
         number = telling.flow.number.get(edge.target)
         target = number if number is not None else f"{say.table_lane.lower()} {telling.roles.reference(edge.target)}"
         if edge.kind == "sequence":
-            label = [say.shown(edge.text)] if edge.text else []
+            label = [say.shown_flow(edge.text)] if edge.text else []
         else:
             label = [say.table_kinds[edge.kind] + (f" {say.quoted(edge.text)}" if edge.text else "")]
         out.append(" → ".join([*label, target]))
@@ -179,9 +180,12 @@ def _title(telling: Telling) -> str:
         return say.kinds[diagram.kind] if diagram.nodes or diagram.lanes else say.titles["none"]
     starts, ends = map(set, _outer(telling))
     first = next((node for node in spoken if node.id in starts and node.type in _OUTER), None)
-    last = next((node for node in spoken if node.id in ends and node.type in _OUTER), None)
+    last = [_in_title(telling, node) for node in spoken if node.id in ends and node.type in _OUTER]
+    last = list(dict.fromkeys(last))
+    if first and 0 < len(last) <= _MOST_ENDS:
+        return say.titles["from_to"].format(a=_in_title(telling, first), b=say.listing(last, either=True))
     if first and last:
-        return say.titles["from_to"].format(a=_in_title(telling, first), b=_in_title(telling, last))
+        return say.titles["from"].format(a=_in_title(telling, first))
     actions = [node for node in spoken if FAMILY[node.type] == "task"] or spoken
     if len(actions) == 1:
         return say.titles["named"].format(a=_in_title(telling, actions[0]))

@@ -124,6 +124,7 @@ class Phrases:
     start_labels: frozenset[str]
     titles: Mapping[str, str]
     keyword: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    flow_keyword: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         own = {self.table_lane, self.unnamed_lane, *self.words.values(), *self.table_kinds.values()}
@@ -132,6 +133,8 @@ class Phrases:
         marks = "|".join(re.escape(mark) for mark in (self.lane_mark.split("{")[0].strip(), self.unlabelled))
         pattern = re.compile(rf"(?:{ways})(?: \(.*)?$|.*(?:{marks})", re.IGNORECASE)
         object.__setattr__(self, "keyword", pattern)
+        ways = "|".join(map(re.escape, (self.table_lane, *self.table_kinds.values())))
+        object.__setattr__(self, "flow_keyword", re.compile(rf"(?:{ways})$|.*(?:{marks})", re.IGNORECASE))
 
     def count(self, number: int, forms: tuple[str, str, str]) -> str:
         """`3 шага`, `1 step`: the number with the noun in agreement."""
@@ -154,8 +157,12 @@ class Phrases:
         return quote(label, self.quotes)
 
     def shown(self, label: str) -> str:
-        """The label as it is where it is tame, else quoted."""
-        return label if tame(label, self) else self.quoted(label)
+        """The label of a node or lane as it is where it is tame, else quoted."""
+        return label if tame(label, self.keyword) else self.quoted(label)
+
+    def shown_flow(self, label: str) -> str:
+        """The label of a flow as it is where it is tame, else quoted."""
+        return label if tame(label, self.flow_keyword) else self.quoted(label)
 
 
 def _plural(number: int, language: Language) -> int:
@@ -215,8 +222,8 @@ def unquote(text: str, at: int, quotes: tuple[str, str]) -> tuple[str, int] | No
     return None
 
 
-def tame(label: str, phrases: Phrases) -> bool:
-    """Whether the label can stand in a sentence without quotes and still be told from the words around it."""
+def tame(label: str, keyword: re.Pattern[str]) -> bool:
+    """Whether the label can stand without quotes and still be told from the words around it, such as `keyword`."""
     return (
         bool(label)
         and label.isprintable()
@@ -224,7 +231,7 @@ def tame(label: str, phrases: Phrases) -> bool:
         and (label[-1].isalnum() or label[-1] in "\"')%°+")
         and "  " not in label
         and not re.search(r": |[.!?] | / |[«»“”\\|;→`]|--|->", label)
-        and not phrases.keyword.match(label)
+        and not keyword.match(label)
     )
 
 

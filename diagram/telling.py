@@ -177,7 +177,7 @@ class Telling:
             action = (self.say.back if self.flow.returns(edge) else self.say.go).format(n=self.flow.number[edge.target])
         if not edge.text:
             return action
-        return f"{self.say.shown(edge.text)}: {action[0].lower()}{action[1:]}"
+        return f"{self.say.shown_flow(edge.text)}: {action[0].lower()}{action[1:]}"
 
     # Flows that do not lead from step to step
 
@@ -210,7 +210,7 @@ class Telling:
     def link(self, edge: Edge) -> str:
         """`«Запрос»: от шага 3 к шагу 7`."""
         said = self.say.from_to.format(source=self._end(edge.source, "from"), target=self._end(edge.target, "to"))
-        return f"{self.say.shown(edge.text)}: {said[0].lower()}{said[1:]}" if edge.text else said
+        return f"{self.say.shown_flow(edge.text)}: {said[0].lower()}{said[1:]}" if edge.text else said
 
     def _end(self, end: str, way: str) -> str:
         if end not in self._types:

@@ -125,6 +125,7 @@ RUSSIAN: Final = Phrases(
     start_labels=frozenset({"начало", "старт", "конец", "стоп", "финиш", "start", "begin", "end", "stop", "finish"}),
     titles={
         "from_to": "От {a} до {b}",
+        "from": "Процесс, который начинается с {a}",
         "pools": "Процесс: {a}",
         "named": "Процесс: {a}",
         "span": "Процесс: от {a} до {b}",
@@ -244,6 +245,7 @@ ENGLISH: Final = Phrases(
     start_labels=frozenset({"start", "begin", "end", "stop", "finish", "начало", "старт", "конец", "стоп", "финиш"}),
     titles={
         "from_to": "From {a} to {b}",
+        "from": "Process that starts with {a}",
         "pools": "Process: {a}",
         "named": "Process: {a}",
         "span": "Process: from {a} to {b}",

@@ -50,7 +50,7 @@ def read_arrows(text: str, language: Language) -> tuple[Diagram, list[str]]:
     nodes: dict[tuple[str, str], list[str]] = {}  # by role and words: id, type word, text
     found: dict[str, tuple[str, str]] = {}  # words alone: key of the first node
     edges: list[tuple[str, str, str]] = []
-    for line in text.split("\n"):
+    for line in re.split(r"[\n;]", text):
         parts, labels = _split(line.strip())
         if len(parts) < 2 or not all(parts):
             if line.strip():

@@ -102,7 +102,7 @@ _RUSSIAN: Final = Lexicon(
     stop=_words(
         r"(?:на\s+этом\s+)?(?:(?:конец|стоп|финиш|завершение|окончание)(?:\s+(?:процесса|работы|алгоритма|программы))?|"
         r"(?:завершить|закончить|прекратить|завершаем|заканчиваем|остановить)\s+(?:процесс|работу|алгоритм|выполнение)|"
-        r"(?:процесс|работа|алгоритм)\s+(?:завершается|заканчивается|окончен|окончена|завершён|завершен|завершена))"
+        r"(?:перейти|переход)\s+(?:к\s+концу|в\s+конец)|(?:процесс|работа|алгоритм)\s+(?:завершается|заканчивается|окончен|окончена|завершён|завершен|завершена))"
         r"(?:\s*[:—–]\s*(?P<label>.+))?$"
     ),
     start=_words(
@@ -160,7 +160,7 @@ _ENGLISH: Final = Lexicon(
     goto_label=_words(rf"{_EN_GO}\s+(?:to|with|from|at)?\s*(?:the\s+)?(?:step\s+)?[«\"“](?P<label>[^»\"”]+)[»\"”]$"),
     jump_after=_words(rf"(?:,?\s+(?:and|then)\s+(?:then\s+)?|[,;]\s*|\s+[—–-]\s+)(?={_EN_GO}\s)"),
     stop=_words(
-        r"(?:(?:the\s+)?(?:end|stop|finish|exit)(?:\s+(?:of\s+)?(?:the\s+)?(?:process|procedure|algorithm|program|flow))?|"
+        r"(?:go\s+to\s+(?:the\s+)?end|(?:the\s+)?(?:end|stop|finish|exit)(?:\s+(?:of\s+)?(?:the\s+)?(?:process|procedure|algorithm|program|flow))?|"
         r"(?:the\s+)?(?:process|procedure|algorithm|flow)\s+(?:ends|is\s+over|finishes|stops|terminates)(?:\s+here)?)"
         r"(?:\s*[:—–]\s*(?P<label>.+))?$"
     ),

@@ -30,6 +30,7 @@ _MARKED: Final = re.compile(
     re.IGNORECASE,
 )
 _PLAIN: Final = re.compile(r"(?P<indent>[ \t]*)(?P<text>\S.*)")
+_REST: Final = re.compile(r"(?:то|иначе|then|else|otherwise)\b")  # never begins a step
 _REPEAT: Final = re.compile(
     r"(?:повторять|повторяем|повторить|repeat)(?:\s+следующее|\s+the\s+following)?", re.IGNORECASE
 )
@@ -67,12 +68,14 @@ def _items(text: str, warnings: list[str], opens: Callable[[str], bool]) -> list
     """
     out: list[_Item] = []
     after_blank, wide = True, False
+    before_blank: set[int] = set()  # places of items with an empty line below them
     for line in text.split("\n"):
         if not line.strip():
             after_blank = True
+            before_blank.add(len(out) - 1)
             continue
-        if re.match(r"\s*(?:#{1,6}\s|```|-{3,}\s*$|={3,}\s*$)", line):
-            if not line.lstrip().startswith(("```", "---", "===")) and out:
+        if re.match(r"\s*(?:#{1,6}\s|```|-{3,}\s*$|={3,}\s*$|[↓→⬇|▼]+\s*$)", line):
+            if not line.lstrip().startswith(("```", "---", "===", "↓", "→", "⬇", "|", "▼")) and out:
                 warnings.append(f"Taken as a heading, not as a step: {line.strip()}")
             continue
         marked = _MARKED.match(line)
@@ -85,7 +88,10 @@ def _items(text: str, warnings: list[str], opens: Callable[[str], bool]) -> list
             assert plain
             said = plain["text"].strip()
             goes_on = wide and not after_blank and not out[-1].text.endswith((".", "!", "?", ":", ";"))
-            if goes_on and (said[0].islower() or (out[-1].marked and _width(plain["indent"]) > out[-1].indent)):
+            goes_on = goes_on and (said[0].islower() or (out[-1].marked and _width(plain["indent"]) > out[-1].indent))
+            if goes_on or (
+                out and out[-1].text.endswith(",") and (_REST.match(said) or _CONDITION.match(out[-1].text))
+            ):
                 out[-1].text += f" {said}"
             else:
                 out.append(_Item(_width(plain["indent"]), said))
@@ -93,10 +99,15 @@ def _items(text: str, warnings: list[str], opens: Callable[[str], bool]) -> list
         wide = len(line) >= _WRAPPED
     first = next((i for i, item in enumerate(out) if item.marked), None)
     if first is not None:
-        headings = [item for item in out[:first] if not opens(item.text) and not item.text.endswith((".", "!", "?"))]
-        warnings.extend(f"Taken as a heading, not as a step: {item.text}" for item in headings)
-        dropped = set(map(id, headings))
-        out = [item for item in out if id(item) not in dropped]
+        headings = {
+            i
+            for i, item in enumerate(out[:first])
+            if not opens(item.text)
+            and not item.text.endswith((".", "!", "?"))
+            and (not out[first].bullet or i in before_blank or item.text.endswith(":"))
+        }
+        warnings.extend(f"Taken as a heading, not as a step: {out[i].text}" for i in sorted(headings))
+        out = [item for i, item in enumerate(out) if i not in headings]
     return out
 
 
@@ -139,7 +150,7 @@ def _under(item: _Item, over: _Item) -> bool:
 
 
 def _opens(item: _Item) -> bool:
-    return item.text.endswith(":")
+    return item.text.endswith((":", "?"))
 
 
 class _Reader:

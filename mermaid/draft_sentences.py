@@ -107,11 +107,11 @@ class SentenceReader:
             if token["if"] and last.other is None and last.question is None and not self.words.yes_no.match(text):
                 self._condition(rest, last, role, depth)
                 return True
-        if token and (token["else"] or token["elif"]):
-            self.warnings.append(f"It is not said what this is the other case of: {text}")
         answer = self.words.yes_no.match(text)
         if answer and out:
             return self._answer(capital(answer["label"]), answer["body"], out, role, depth)
+        if token and (token["else"] or token["elif"]):
+            self.warnings.append(f"It is not said what this is the other case of: {text}")
         beside = self.words.meanwhile.match(text)
         if beside and last is not None and not isinstance(last, Goto | Stop):
             branch = self._body(beside["body"], role, depth)
@@ -123,6 +123,13 @@ class SentenceReader:
         return False
 
     def _answer(self, label: str, body: str, out: list[Statement], role: str, depth: int) -> bool:
+        place = self._own_else(body)
+        if place and place["else"] and depth <= _DEEPEST:
+            self._answer(label, body[: place.start()], out, role, depth + 1)
+            last = out[-1]
+            if isinstance(last, Choice) and last.other is None:
+                last.other = self._body(body[place.end() :].lstrip(" ,:—–-"), role, depth)
+            return True
         last = out[-1]
         if isinstance(last, Action) and last.text.endswith("?"):
             out[-1] = last = Choice([], None, last.text, last.role, last.number)
@@ -235,7 +242,7 @@ class SentenceReader:
 
     def _body(self, text: str, role: str, depth: int) -> list[Statement]:
         out: list[Statement] = []
-        text = text.strip(" ,.;:")
+        text = text.strip(" ,.;:—–")
         if text:
             self.read(text, out, role, depth + 1)
         return out

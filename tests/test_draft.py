@@ -210,6 +210,8 @@ def test_tables_of_others_say_what_comes_next_in_their_own_way() -> None:
         ("A -> B\nA -> C\nпросто так", "просто так"),
         ("Порядок работ:\n1. Взять\n2. Отдать", "Порядок работ"),
         ("!!! ---", "!!! ---"),
+        ("Этот процесс описывает отпуска. Сотрудник пишет заявление.", "Этот процесс описывает отпуска"),
+        ("Note: see the rules. Check the form.", "see the rules"),
     ],
 )
 def test_what_is_not_understood_is_quoted(text: str, quoted: str) -> None:
