@@ -51,6 +51,7 @@ class Lexicon:
     listing: re.Pattern[str]
     verb: re.Pattern[str]
     abbreviation: re.Pattern[str]
+    remark: re.Pattern[str]
 
 
 _RU_GO = (
@@ -126,6 +127,10 @@ _RUSSIAN: Final = Lexicon(
     abbreviation=_words(
         r"(?:^|.*[\s(])(?:т\.\s?[едпк]|др|пр|г|ул|руб|тыс|млн|п|ст|рис|табл|см|стр|ред|им|напр|[а-яё])\.$"
     ),
+    remark=_words(
+        r"(?:примечание|внимание|важно|цель|справочно)\s*[:—–]|(?:этот|данный|настоящий)\s+(?:процесс|документ|алгоритм|"
+        r"регламент)\b|(?:ниже|далее)\s+(?:описан|приведен|показан)"
+    ),
 )
 
 _ENGLISH: Final = Lexicon(
@@ -185,6 +190,10 @@ _ENGLISH: Final = Lexicon(
     listing=_words(r"\s*[;,]\s*(?:and\s+)?|\s+and\s+"),
     verb=_words(r".*\w"),
     abbreviation=_words(r"(?:^|.*[\s(])(?:e\.g|i\.e|etc|mr|mrs|ms|dr|no|vs|fig|approx|dept|inc|ltd|st|[a-z])\.$"),
+    remark=_words(
+        r"(?:note|important|goal|purpose)\s*:|this\s+(?:process|document|procedure|diagram)\s+(?:describes|shows|is)\b|"
+        r"(?:below\s+is|the\s+following)\b"
+    ),
 )
 
 LEXICONS: Final[dict[Language, Lexicon]] = {"ru": _RUSSIAN, "en": _ENGLISH}

@@ -52,6 +52,9 @@ class SentenceReader:
         text = self._without(text.rstrip(" .;,:…"), self.words.opening) if not text.endswith("?") else text
         if not text:
             return
+        if self.words.remark.match(text):
+            self.warnings.append(f"Taken as a remark, not as a step: {text}")
+            return
         if len(text) > _LONGEST or depth > _DEEPEST:
             out.append(Action(text, role))
             return
