@@ -1,0 +1,118 @@
+"""What mark a line bears where it meets a symbol: an arrowhead, a circle, a diamond, or none.
+
+Measured on the ink around the contact, along the line's direction: an arrowhead is narrow at the symbol and widest
+farther out on both sides, whether filled, hollow or two open strokes; a circle or diamond is widest in its middle.
+Does not know where the line leads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.linework import Linework
+from vision.parts import Floats
+
+Mark = Literal["none", "filled", "hollow", "open", "circle", "diamond"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """mark: what is drawn there. score: how strongly it is an arrowhead (about 1 for a plain one, 0 for none).
+    size: how far the mark reaches from the symbol, pixels."""
+
+    mark: Mark
+    score: float
+    size: float
+
+
+def contact(work: Linework, at: Floats, inward: Floats, owner: int, unit: float, width: float) -> Contact:
+    """The mark of one line at one symbol.
+
+    at: (2,) page pixels, where the line meets the symbol `owner`. inward: (2,) unit vector along the line, away from
+    the symbol. width: of the line's stroke, pixels.
+    """
+    reach = round(1.5 * unit)
+    height, wide = work.mask.shape
+    cx, cy = round(float(at[0])), round(float(at[1]))
+    x0, x1, y0, y1 = max(0, cx - reach), min(wide, cx + reach + 1), max(0, cy - reach), min(height, cy + reach + 1)
+    window = work.mask[y0:y1, x0:x1]
+    _, label = cv2.connectedComponents(window, connectivity=8)
+    ys, xs = np.nonzero(window)
+    if len(xs) == 0:
+        return Contact("none", 0.0, 0.0)
+    dx, dy = xs + x0 - at[0], ys + y0 - at[1]
+    name = label[ys[np.argmin(dx * dx + dy * dy)], xs[np.argmin(dx * dx + dy * dy)]]
+    own = label[ys, xs] == name
+    dx, dy, xs, ys = dx[own], dy[own], xs[own], ys[own]
+    s = dx * inward[0] + dy * inward[1]
+    t = dy * inward[0] - dx * inward[1]
+    start = _start(work, at, inward, owner, unit)
+    s = s + start
+    near = (np.abs(t) <= 0.62 * unit) & (s >= 0) & (s < 1.5 * unit)
+    steps = round(1.5 * unit)
+    bins = s[near].astype(int)
+    left, right = np.zeros(steps + 1), np.zeros(steps + 1)
+    np.maximum.at(left, np.minimum(bins, steps), t[near])
+    np.maximum.at(right, np.minimum(bins, steps), -t[near])
+    both = np.minimum(left, right)
+    both[both > np.arange(steps + 1) + 0.2 * unit] = 0  # what is wide right at the symbol is its rim or shadow
+    half = max(0.5 * width, 1.0)
+    excess = both - half - 0.5
+    body = excess[: round(1.15 * unit)]
+    wide_rows = np.flatnonzero(body > max(0.8, 0.035 * unit))
+    if len(wide_rows) < 2:
+        return Contact("none", 0.0, 0.0)
+    peak = float(body.max())
+    top = np.flatnonzero(body >= 0.8 * peak)
+    middle, last = float(top.mean()), _last(body, top, peak)
+    area = float(np.maximum(body[: last + 1], 0).sum())
+    form = middle / max(last, 1)
+    score = area / (0.035 * unit * unit)
+    inside = near & (s <= last + 1) & (np.abs(t) <= left.max() + 1)
+    hollow = _hollow(work, xs[inside] + x0, ys[inside] + y0)
+    if last < 0.12 * unit or score < 0.22:
+        return Contact("none", 0.0, float(last))
+    rising = form >= 0.6
+    if rising:
+        filled = _ink_share(both, left, right, bins, last)
+        mark: Mark = "hollow" if hollow > 0.12 else "filled" if filled > 0.8 else "open"
+        return Contact(mark, score, float(last))
+    if hollow > 0.2:
+        return Contact("circle" if last <= 0.62 * unit else "diamond", 0.0, float(last))
+    return Contact("none", 0.0, float(last))
+
+
+def _start(work: Linework, at: Floats, inward: Floats, owner: int, unit: float) -> float:
+    """How far, in pixels, the contact lies from the symbol's ground against the line's direction."""
+    steps = np.arange(0, round(0.8 * unit))
+    xs = np.clip(np.round(at[0] - steps * inward[0]), 0, work.owner.shape[1] - 1).astype(int)
+    ys = np.clip(np.round(at[1] - steps * inward[1]), 0, work.owner.shape[0] - 1).astype(int)
+    hits = np.flatnonzero(work.owner[ys, xs] == owner)
+    return float(hits[0]) if len(hits) else 0.3 * unit
+
+
+def _last(body: Floats, top: NDArray[np.int64], peak: float) -> int:
+    """The row where the mark ends: the first thin one after its widest."""
+    after = np.flatnonzero(body[int(top[0]) :] < 0.25 * peak)
+    return int(top[0]) + int(after[0]) if len(after) else len(body) - 1
+
+
+def _hollow(work: Linework, xs: Floats, ys: Floats) -> float:
+    """Share of the mark that was not ink before small holes were filled."""
+    if len(xs) == 0:
+        return 0.0
+    return float((work.raw[ys.astype(int), xs.astype(int)] == 0).mean())
+
+
+def _ink_share(both: Floats, left: Floats, right: Floats, bins: NDArray[np.int64], last: int) -> float:
+    """Share of the mark's outline that ink fills."""
+    rows = bins <= last
+    filled = np.bincount(bins[rows], minlength=last + 1)[: last + 1].astype(float)
+    outline = (left + right + 1)[: last + 1]
+    wide = (both[: last + 1] >= 0.4 * both[: last + 1].max()) & (np.arange(last + 1) >= 0.4 * last)
+    return float(filled[wide].sum() / max(outline[wide].sum(), 1.0))

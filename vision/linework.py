@@ -1,0 +1,208 @@
+"""The strokes of a page that may be connectors: its ink without symbols, frames and letters, and who owns the rest.
+
+Symbols are painted over, frames (pools, lanes, sub-processes, groups) are rubbed out along their border except where
+another stroke crosses it, letters go where a text line says they are. A stroke that merely runs through a text line
+stays. Does not know which strokes connect what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.ink import line_ink
+from vision.parts import Box, Bytes, Container, End, Floats, Page, Scene, TextLine
+
+Owners = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Linework:
+    """What is left to trace.
+
+    mask: (H, W) uint8 0/1, strokes, small hollow marks (heads, circles) filled. raw: the same before filling.
+    owner: (H, W) int32, 0 or 1 + index into `ends`: the ground of each symbol and the border of each container.
+    anchor: (H, W) uint8, 1 where there is an owner. text: (H, W) uint8, 1 inside a text line.
+    ends: what the owners are. width: usual stroke in pixels.
+    """
+
+    mask: Bytes
+    raw: Bytes
+    owner: Owners
+    anchor: Bytes
+    text: Bytes
+    ends: tuple[End, ...]
+    width: float
+
+
+def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
+    """Rub out what cannot be a connector."""
+    unit = page.unit
+    ink = line_ink(page)
+    crossings = _rub_frames(ink, scene.containers, unit)
+    owner, ends = _grounds(ink.shape, scene, crossings, unit)
+    anchor = (owner > 0).astype(np.uint8)
+    ink[anchor > 0] = 0
+    text = _text_map(ink.shape, lines, unit)
+    _rub_letters(ink, text, unit)
+    mask = _fill_small(ink, anchor, unit)
+    return Linework(mask, ink, owner, anchor, text, ends, _usual_width(ink))
+
+
+def _grounds(shape: tuple[int, ...], scene: Scene, crossings: Bytes, unit: float) -> tuple[Owners, tuple[End, ...]]:
+    """Paint containers' borders, then symbols from large to small, so that what sits on a border is on top."""
+    owner = np.zeros(shape[:2], np.int32)
+    ends: list[End] = []
+    margin = max(2, round(0.08 * unit))
+    for index, container in enumerate(scene.containers):
+        ends.append(("container", index))
+        if container.kind == "lane" and container.parent is not None:
+            continue
+        outline = np.round(_border(container)).astype(np.int32)
+        stroke = container.shape.stroke if container.shape else 2.0
+        cv2.polylines(owner, [outline], True, len(ends), max(3, 2 * round(stroke) + margin))
+        if container.header is not None:
+            x0, y0, x1, y1 = (round(v) for v in container.header)
+            owner[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = len(ends)
+    owner[crossings > 0] = 0
+    order = sorted(range(len(scene.shapes)), key=lambda i: -_area(scene.shapes[i].box))
+    first = len(ends)
+    ends.extend(("shape", index) for index in range(len(scene.shapes)))
+    for index in order:
+        outline = np.round(scene.shapes[index].contour).astype(np.int32)
+        value = first + index + 1
+        cv2.fillPoly(owner, [outline], value)
+        cv2.polylines(owner, [outline], True, value, 2 * margin + 1)
+    return owner, tuple(ends)
+
+
+def _border(container: Container) -> Floats:
+    if container.shape is not None:
+        return container.shape.contour
+    x0, y0, x1, y1 = container.box
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _rub_frames(ink: Bytes, containers: Sequence[Container], unit: float) -> Bytes:
+    """Erase frame lines, keeping the strokes that cross them; (H, W), 1 where one does."""
+    crossings = np.zeros_like(ink)
+    sides: list[tuple[bool, float, float, float]] = []  # horizontal?, position, from, to
+    for container in containers:
+        x0, y0, x1, y1 = container.box
+        sides += [(True, y0, x0, x1), (True, y1, x0, x1), (False, x0, y0, y1), (False, x1, y0, y1)]
+        if container.header is not None:
+            hx0, hy0, hx1, hy1 = container.header
+            sides += [(True, hy1, hx0, hx1)] if container.upright else [(False, hx1, hy0, hy1)]
+    for flat in (True, False):
+        view, marks = (ink, crossings) if flat else (ink.T, crossings.T)
+        bands = [
+            band
+            for side in sides
+            if side[0] is flat and (band := _band(view, side[1], side[2], side[3], unit)) is not None
+        ]
+        for top, bottom, start, stop in _merge(bands, unit):
+            gap = max(2, bottom - top)
+            above = view[max(0, top - 3) : top, start:stop].max(0, initial=0)
+            below = view[bottom : bottom + 3, start:stop].max(0, initial=0)
+            kernel = np.ones((1, 2 * gap + 1), np.uint8)
+            wide = [np.asarray(cv2.dilate(side[None], kernel), np.uint8)[0] for side in (above, below)]
+            cross: Bytes = wide[0] & wide[1] & (above | below)
+            view[top:bottom, start:stop] = cross[None]
+            reach = max(4, round(0.3 * unit))
+            marks[max(0, top - reach) : bottom + reach, start:stop] |= np.asarray(
+                cv2.dilate(cross[None], kernel), np.uint8
+            )
+    return crossings
+
+
+def _band(view: Bytes, at: float, start: float, stop: float, unit: float) -> tuple[int, int, int, int] | None:
+    """Rows (top, bottom) of the line near row `at` between two columns, or None when none is drawn there."""
+    slack = max(4, round(0.3 * unit))
+    a, b = max(0, round(start)), min(view.shape[1], round(stop))
+    top, bottom = max(0, round(at) - slack), min(view.shape[0], round(at) + slack + 1)
+    if b - a < unit or bottom - top < 2:
+        return None
+    cover = view[top:bottom, a:b].mean(1)
+    peak = float(cover.max())
+    if peak < 0.3:
+        return None
+    rows = np.flatnonzero(cover >= max(0.3, 0.5 * peak))
+    return top + int(rows[0]) - 1, top + int(rows[-1]) + 2, max(0, a - slack), min(view.shape[1], b + slack)
+
+
+def _merge(bands: list[tuple[int, int, int, int]], unit: float) -> list[tuple[int, int, int, int]]:
+    """Bands that lie over or close beside each other become one, where they overlap lengthwise for the most part."""
+    out: list[tuple[int, int, int, int]] = []
+    for band in sorted(bands):
+        for k, other in enumerate(out):
+            overlap = min(band[3], other[3]) - max(band[2], other[2])
+            if band[0] <= other[1] + 0.3 * unit and overlap > 0.5 * min(band[3] - band[2], other[3] - other[2]):
+                out[k] = (
+                    min(band[0], other[0]), max(band[1], other[1]), min(band[2], other[2]), max(band[3], other[3]),
+                )  # fmt: skip
+                break
+        else:
+            out.append(band)
+    return [(max(0, a), b, c, d) for a, b, c, d in out]
+
+
+def _text_map(shape: tuple[int, ...], lines: Sequence[TextLine], unit: float) -> Bytes:
+    text = np.zeros(shape[:2], np.uint8)
+    pad = 0.08 * unit
+    for line in lines:
+        if any(ch.isalnum() for ch in line.text):
+            x0, y0, x1, y1 = line.box
+            text[
+                max(0, round(y0 - pad)) : max(0, round(y1 + pad)), max(0, round(x0 - pad)) : max(0, round(x1 + pad))
+            ] = 1
+    return text
+
+
+def _rub_letters(ink: Bytes, text: Bytes, unit: float) -> None:
+    """Erase components that lie in text lines, and specks."""
+    count, label, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    if count < 2:
+        return
+    inside = np.bincount(label[text > 0], minlength=count)[:count]
+    area = stats[:, cv2.CC_STAT_AREA]
+    w, h = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
+    long, short = np.maximum(w, h), np.minimum(w, h)
+    letter = (inside >= 0.8 * area) & ~((long > 2.5 * unit) & (short < 0.3 * unit))
+    speck = area < max(3, 0.006 * unit * unit)
+    gone = letter | speck
+    gone[0] = False
+    ink[gone[label]] = 0
+
+
+def _fill_small(ink: Bytes, anchor: Bytes, unit: float) -> Bytes:
+    """Fill the holes of hollow heads and small circles; a hole may be closed by a symbol's border."""
+    contours, tree = cv2.findContours(cv2.bitwise_or(ink, anchor), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    out = ink.copy()
+    if tree is None:
+        return out
+    for contour, links in zip(contours, tree[0], strict=True):
+        if links[3] < 0 or len(contour) < 3:
+            continue
+        _, _, w, h = cv2.boundingRect(contour)
+        if max(w, h) <= 1.1 * unit and cv2.contourArea(contour) <= 0.5 * unit * unit:
+            cv2.drawContours(out, [contour], -1, 1, cv2.FILLED)
+    out[anchor > 0] = 0
+    return out
+
+
+def _usual_width(ink: Bytes) -> float:
+    """Twice the mean distance to the edge on the strokes' middle, in pixels; 2 where nothing is drawn."""
+    if not ink.any():
+        return 2.0
+    area = float(ink.sum())
+    inner = cv2.erode(ink, np.ones((3, 3), np.uint8))
+    rim = area - float(inner.sum())
+    return max(1.5, 2.0 * area / max(rim, 1.0))

@@ -1,0 +1,397 @@
+"""The skeleton as a network: branches, junctions, where branches touch symbols, and which loose ends belong together.
+
+Clears what thinning and rubbing out leave behind: rims beside symbols, spurs, doubled junctions. Bridges gaps: dashes,
+breaks, lines interrupted by a label. Does not know which way a line runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from vision.linework import Linework
+from vision.parts import Bytes, Floats
+from vision.thinning import Skeleton
+
+
+@dataclass(slots=True)
+class Line:
+    """A branch in use. points: (n, 2) x, y. joints: junction at either end or -1. touches: owner at either end or 0.
+    away: (2, 2) unit vectors that lead out of the line at either end. links: the line end bridged to, or None."""
+
+    points: Floats
+    joints: list[int]
+    touches: list[int]
+    away: Floats
+    length: float
+    links: list[tuple[int, int] | None] = field(default_factory=lambda: [None, None])
+    alive: bool = True
+
+    def end(self, side: int) -> Floats:
+        """(2,) the first (0) or last (1) point."""
+        return np.asarray(self.points[0 if side == 0 else -1], np.float64)
+
+
+@dataclass(slots=True)
+class Network:
+    """lines by index. width: of the usual stroke, pixels."""
+
+    lines: list[Line]
+    unit: float
+    width: float
+
+    def joints(self) -> dict[int, list[tuple[int, int]]]:
+        """junction -> the (line, side) that meet there."""
+        out: dict[int, list[tuple[int, int]]] = {}
+        for index, line in enumerate(self.lines):
+            if line.alive:
+                for side in (0, 1):
+                    if line.joints[side] >= 0:
+                        out.setdefault(line.joints[side], []).append((index, side))
+        return out
+
+
+def build(skeleton: Skeleton, work: Linework, unit: float) -> Network:
+    """Branches to lines, rims to touched junctions, ends to the symbols they reach."""
+    net = Network([], unit, work.width)
+    nearby = _nearby(skeleton, work, unit)
+    parent = list(range(len(skeleton.junctions)))
+
+    def root(k: int) -> int:
+        while parent[k] != k:
+            parent[k] = parent[parent[k]]
+            k = parent[k]
+        return k
+
+    kept: list[tuple[Floats, list[int], list[int]]] = []
+    rims: list[tuple[int, int]] = []
+    for branch, near in zip(skeleton.branches, nearby, strict=True):
+        ends, touches = list(branch.ends), [0, 0]
+        first, last = _clear(near), len(near) - _clear(near[::-1])
+        if first <= 0.45 * unit:
+            first = 0
+        if len(near) - last <= 0.45 * unit:
+            last = len(near)
+        if first >= last:
+            if _single(near):  # a rim: what meets it, meets its symbol
+                rims += [(end, int(near[0])) for end in ends if end >= 0]
+                continue
+            first, last = 0, len(near)  # a short line between two symbols
+        if first > 0:
+            ends[0], touches[0] = -1, int(near[0])
+        if last < len(near):
+            ends[1], touches[1] = -1, int(near[-1])
+        points = branch.points[first:last]
+        if min(ends) >= 0 and _length(points) <= max(0.32 * unit, 1.2 * work.width):
+            parent[root(ends[0])] = root(ends[1])
+        else:
+            kept.append((points, ends, touches))
+    ground = {root(end): owner for end, owner in reversed(rims)}
+    for points, ends, touches in kept:
+        joints = [root(end) if end >= 0 else -1 for end in ends]
+        for side in (0, 1):
+            if joints[side] in ground:
+                joints[side], touches[side] = -1, ground[joints[side]]
+        net.lines.append(Line(points, joints, touches, _directions(points, unit, work.width), _length(points)))
+    _land(net, work, unit)
+    _prune(net, 0.4 * unit)
+    _land(net, work, unit)
+    return net
+
+
+def _clear(near: NDArray[np.int32]) -> int:
+    """How many points at the start of a branch lie beside the owner of the first."""
+    owner = int(near[0])
+    if not owner:
+        return 0
+    other = np.flatnonzero(near != owner)
+    return int(other[0]) if len(other) else len(near)
+
+
+def _single(near: NDArray[np.int32]) -> bool:
+    return bool((near == near[0]).all())
+
+
+def _length(points: Floats) -> float:
+    return float(np.hypot(*np.diff(points, axis=0).T).sum()) if len(points) > 1 else 0.0
+
+
+def _directions(points: Floats, unit: float, width: float) -> Floats:
+    """(2, 2) outward unit vectors; zero for a dot."""
+    out = np.zeros((2, 2))
+    count = len(points)
+    if count < 2:
+        return out
+    skip = min(round(0.7 * width), count // 4)
+    reach = min(count - 1, skip + max(2, round(0.6 * unit)))
+    for side, run in enumerate((points, points[::-1])):
+        vector = run[skip] - run[reach]
+        size = float(np.hypot(*vector))
+        if size > 0:
+            out[side] = vector / size
+    return out
+
+
+def _nearby(skeleton: Skeleton, work: Linework, unit: float) -> list[NDArray[np.int32]]:
+    """For each branch the owner within .3 units of each of its points, or 0."""
+    if not skeleton.branches:
+        return []
+    points = np.concatenate([branch.points for branch in skeleton.branches]).astype(np.int64)
+    found = np.zeros(len(points), np.int32)
+    height, width = work.owner.shape
+    for share in (0.1, 0.2, 0.3):
+        for angle in np.arange(16) * np.pi / 8:
+            x = np.clip(points[:, 0] + round(share * unit * np.cos(angle)), 0, width - 1)
+            y = np.clip(points[:, 1] + round(share * unit * np.sin(angle)), 0, height - 1)
+            hit = work.owner[y, x]
+            found = np.where(found > 0, found, hit)
+    cuts = np.cumsum([len(branch.points) for branch in skeleton.branches])[:-1]
+    return np.split(found, cuts)
+
+
+def _prune(net: Network, longest: float) -> None:
+    """Take short dead ends off junctions; a line left alone at a junction ends there."""
+    for members in net.joints().values():
+        for i, side in members:
+            line = net.lines[i]
+            if line.joints[1 - side] < 0 and not line.touches[1 - side] and line.length <= longest:
+                line.alive = False
+        left = [(i, side) for i, side in members if net.lines[i].alive]
+        if not left and len(members) == 2:  # a short stroke broken at a corner
+            for i, _ in members:
+                net.lines[i].alive = True
+        elif len(left) == 1:
+            index, side = left[0]
+            net.lines[index].joints[side] = -1
+
+
+def _land(net: Network, work: Linework, unit: float) -> None:
+    """Give each loose end the symbol that it touches or points at closely."""
+    height, width = work.owner.shape
+    spread = np.deg2rad([0.0, -20.0, 20.0, -40.0, 40.0])
+    for line in net.lines:
+        if not line.alive:
+            continue
+        for side in (0, 1):
+            if line.joints[side] >= 0 or line.touches[side]:
+                continue
+            at, away = line.end(side), line.away[side]
+            reach = (0.75 if line.length > 0.5 * unit else 0.4) * unit
+            best: tuple[float, int] | None = None
+            for turn in spread:
+                if not away.any() and turn:
+                    break
+                c, s = np.cos(turn), np.sin(turn)
+                aim = np.array([away[0] * c - away[1] * s, away[0] * s + away[1] * c])
+                limit = reach if abs(turn) < 0.4 else 0.35 * unit
+                steps = np.arange(1, round(limit) + 1)
+                xs = np.clip(np.round(at[0] + steps * aim[0]), 0, width - 1).astype(int)
+                ys = np.clip(np.round(at[1] + steps * aim[1]), 0, height - 1).astype(int)
+                hits = np.flatnonzero(work.owner[ys, xs])
+                if len(hits):
+                    distance = float(hits[0] + 1) * (1 + abs(float(turn)))
+                    if best is None or distance < best[0]:
+                        best = distance, int(work.owner[ys[hits[0]], xs[hits[0]]])
+            if best is not None:
+                line.touches[side] = best[1]
+
+
+def bridge(net: Network, work: Linework) -> None:
+    """Link loose ends across gaps, cheapest first, each end once."""
+    unit = net.unit
+    ends = [
+        (i, side)
+        for i, line in enumerate(net.lines)
+        if line.alive
+        for side in (0, 1)
+        if line.joints[side] < 0 and not line.touches[side]
+    ]
+    if len(ends) < 2:
+        return
+    at = np.array([net.lines[i].end(side) for i, side in ends])
+    away = np.array([net.lines[i].away[side] for i, side in ends])
+    owner = np.array([i for i, _ in ends])
+    short = np.array([net.lines[i].length for i, _ in ends]) < 0.22 * unit
+    _aim_dots(at, away, owner, short, unit)
+    tree = cKDTree(at)
+    pairs = tree.query_pairs(6.0 * unit, output_type="ndarray")
+    if len(pairs) > 400_000:
+        pairs = tree.query_pairs(1.7 * unit, output_type="ndarray")[:400_000]
+    if len(pairs) == 0:
+        return
+    a, b = pairs[:, 0], pairs[:, 1]
+    gap = at[b] - at[a]
+    distance = np.maximum(np.hypot(gap[:, 0], gap[:, 1]), 1e-6)
+    along = gap / distance[:, None]
+    bend_a = _angle(away[a], along)
+    bend_b = _angle(away[b], -along)
+    near = distance <= 0.3 * unit
+    bend_a, bend_b = np.where(near, bend_a * 0.5, bend_a), np.where(near, bend_b * 0.5, bend_b)
+    worst = np.maximum(bend_a, bend_b)
+    total = bend_a + bend_b
+    normal = (distance <= 1.7 * unit) & ((worst <= 22) | ((distance <= 0.9 * unit) & (worst <= 60) & (total <= 100)))
+    far = (distance > 0.9 * unit) & ~normal & (worst <= 20)
+    if far.any():
+        picked = np.flatnonzero(far)
+        far[picked] = _covered(at[a[picked]], at[b[picked]], work.text) >= 1 - 1.2 * unit / distance[picked]
+    allowed = (normal | far) & (owner[a] != owner[b])
+    cost = distance / unit + (bend_a / 25) ** 2 + (bend_b / 25) ** 2 + 0.5 * far
+    order = np.flatnonzero(allowed)
+    order = order[np.lexsort((b[order], a[order], np.round(cost[order], 4)))]
+    used = np.zeros(len(ends), bool)
+    for k in order.tolist():
+        i, j = int(a[k]), int(b[k])
+        if used[i] or used[j]:
+            continue
+        used[i] = used[j] = True
+        (line_i, side_i), (line_j, side_j) = ends[i], ends[j]
+        net.lines[line_i].links[side_i] = (line_j, side_j)
+        net.lines[line_j].links[side_j] = (line_i, side_i)
+
+
+def _aim_dots(at: Floats, away: Floats, owner: NDArray[np.int64], short: NDArray[np.bool_], unit: float) -> None:
+    """Dots have no direction of their own: take that of the two neighbours they lie between."""
+    dots = np.unique(owner[short])
+    if len(dots) == 0:
+        return
+    names = np.unique(owner)
+    place = np.array([at[owner == name].mean(0) for name in names])
+    tree = cKDTree(at)
+    where = dict(zip(names.tolist(), place, strict=True))
+    for dot in dots.tolist():
+        centre = where[dot]
+        around = [k for k in tree.query_ball_point(centre, 1.3 * unit) if owner[k] != dot]
+        if not around:
+            continue
+        vectors = at[around] - centre
+        sizes = np.maximum(np.hypot(vectors[:, 0], vectors[:, 1]), 1e-6)
+        keep = np.argsort(sizes, kind="stable")[:8]
+        vectors, sizes = vectors[keep] / sizes[keep, None], sizes[keep]
+        cosine = vectors @ vectors.T
+        value = (1 + cosine) * 2 + (sizes[:, None] + sizes[None]) / unit
+        i, j = np.unravel_index(int(np.argmin(value)), value.shape)
+        axis = vectors[i] - vectors[j] if cosine[i, j] < -0.5 else vectors[int(np.argmin(sizes))]
+        axis = axis / max(float(np.hypot(*axis)), 1e-6)
+        mine = np.flatnonzero(owner == dot)
+        if len(mine) == 2:
+            first, second = mine.tolist()
+            if float((at[first] - at[second]) @ axis) < 0:
+                first, second = second, first
+            away[first], away[second] = axis, -axis
+        else:
+            away[mine[0]] = axis
+
+
+def _angle(a: Floats, b: Floats) -> Floats:
+    """(n,) degrees between unit vectors; 45 where one is zero."""
+    cosine = np.clip((a * b).sum(1), -1, 1)
+    angle = np.degrees(np.arccos(cosine))
+    return np.where(a.any(1), angle, 20.0)
+
+
+def _covered(a: Floats, b: Floats, text: Bytes) -> Floats:
+    """(n,) share of each segment that lies in text."""
+    steps = np.linspace(0, 1, 24)[:, None, None]
+    points = np.round(a * (1 - steps) + b * steps).astype(int)
+    x = np.clip(points[..., 0], 0, text.shape[1] - 1)
+    y = np.clip(points[..., 1], 0, text.shape[0] - 1)
+    return np.asarray((text[y, x] > 0).mean(0), np.float64)
+
+
+def drop_dead_ends(net: Network) -> list[int]:
+    """Switch off lines that lead nowhere, again and again; returns those that were long enough to be noticed."""
+    lost: list[int] = []
+    while True:
+        joints = net.joints()
+        dead = [
+            i
+            for i, line in enumerate(net.lines)
+            if line.alive and any(_open(net, joints, line, side) for side in (0, 1))
+        ]
+        if not dead:
+            return lost
+        for i in dead:
+            net.lines[i].alive = False
+            lost.append(i)
+
+
+def _open(net: Network, joints: dict[int, list[tuple[int, int]]], line: Line, side: int) -> bool:
+    joint = line.joints[side]
+    if joint >= 0:
+        return len(joints.get(joint, ())) < 2
+    link = line.links[side]
+    return not line.touches[side] and (link is None or not net.lines[link[0]].alive)
+
+
+def polyline(parts: Iterable[Floats], unit: float) -> Floats:
+    """(n, 2) the parts end to end, with points that add nothing left out."""
+    points = np.concatenate([np.atleast_2d(part) for part in parts])
+    slim = cv2.approxPolyDP(points.astype(np.float32)[:, None], 0.07 * unit, False)[:, 0]
+    return np.asarray(slim, np.float64)
+
+
+def join(net: Network) -> None:
+    """Run loose ends on into a stroke just ahead of them, such as a head drawn with a gap before it."""
+    unit = net.unit
+    loose = [
+        (i, side)
+        for i, line in enumerate(net.lines)
+        if line.alive and line.length > 0.5 * unit
+        for side in (0, 1)
+        if line.joints[side] < 0 and not line.touches[side] and line.links[side] is None
+    ]
+    if not loose:
+        return
+    alive = [i for i, line in enumerate(net.lines) if line.alive]
+    points = np.concatenate([net.lines[i].points for i in alive])
+    owner = np.repeat(alive, [len(net.lines[i].points) for i in alive])
+    tree = cKDTree(points)
+    fresh = 1 + max(max(line.joints) for line in net.lines)
+    cuts: dict[int, list[tuple[int, int]]] = {}
+    for i, side in loose:
+        at, away = net.lines[i].end(side), net.lines[i].away[side]
+        best: tuple[float, int] | None = None
+        for k in tree.query_ball_point(at, 0.55 * unit):
+            if owner[k] == i:
+                continue
+            vector = points[k] - at
+            size = max(float(np.hypot(*vector)), 1e-6)
+            bend = float(np.degrees(np.arccos(np.clip(vector @ away / size, -1, 1))))
+            if bend <= 35 and (best is None or size * (1 + bend / 45) < best[0]):
+                best = size * (1 + bend / 45), int(k)
+        if best is not None:
+            k = best[1]
+            target = int(owner[k])
+            place = int(np.abs(net.lines[target].points - points[k]).sum(1).argmin())
+            net.lines[i].joints[side] = fresh
+            cuts.setdefault(target, []).append((place, fresh))
+            fresh += 1
+    for target, places in cuts.items():
+        _cut(net, target, sorted(places))
+
+
+def _cut(net: Network, index: int, places: list[tuple[int, int]]) -> None:
+    """Split a line at point indices, each with the junction that appears there."""
+    line = net.lines[index]
+    line.alive = False
+    bounds = [(0, line.joints[0]), *places, (len(line.points) - 1, line.joints[1])]
+    for k, ((a, start), (b, stop)) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+        points = line.points[a : b + 1]
+        piece = Line(
+            points,
+            [start, stop],
+            [line.touches[0] if k == 0 else 0, line.touches[1] if k == len(bounds) - 2 else 0],
+            _directions(points, net.unit, net.width),
+            _length(points),
+        )
+        for side, at_end in ((0, k == 0), (1, k == len(bounds) - 2)):
+            link = line.links[side] if at_end else None
+            if link is not None:
+                piece.links[side] = link
+                net.lines[link[0]].links[link[1]] = (len(net.lines), side)
+        net.lines.append(piece)
