@@ -7,6 +7,7 @@ falls back to the native one when Chromium fails. All output is sanitised. Knows
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -35,6 +36,9 @@ class Look:
     background: str = "white"
     title: str = ""
     description: str = ""
+
+
+PLAIN: Final = Look()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Native:
     def __init__(self, *, workers: int = 2, deadline: float = 10.0) -> None:
         self._pool = Pool("mermaid.native", size=workers, deadline=deadline)
 
-    def render(self, source: str, format: Format, look: Look = Look()) -> Picture:  # noqa: A002
+    def render(self, source: str, format: Format, look: Look = PLAIN) -> Picture:  # noqa: A002
         """The picture of a source; see `Renderer.render`."""
         request = {
             "format": format,
@@ -107,7 +111,7 @@ class Auto:
         self.native = native
         self.chromium = chromium
 
-    def render(self, source: str, format: Format, look: Look = Look()) -> Picture:  # noqa: A002
+    def render(self, source: str, format: Format, look: Look = PLAIN) -> Picture:  # noqa: A002
         """The picture of a source; the warnings say when the other renderer stood in."""
         first: Renderer = self.native
         second: Renderer | None = self.chromium
@@ -132,6 +136,19 @@ class Auto:
         self.native.close()
         if self.chromium is not None:
             self.chromium.close()
+
+
+def picture_size(svg: str) -> tuple[float, float]:
+    """Width and height of an SVG in CSS pixels, from its viewBox.
+
+    Raises:
+        RenderError: it has none.
+    """
+    match = re.search(r'\bviewBox="([^"]+)"', svg[:4000])
+    numbers = [float(part) for part in match[1].replace(",", " ").split()] if match else []
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+        raise RenderError("the picture has no size")
+    return max(1.0, numbers[2]), max(1.0, numbers[3])
 
 
 _WRONG = re.compile(r"(?m)^\s*(?:classDiagram|zenuml|block|c4|C4)|\$\$.+?\$\$|\b(?:icon|img)\s*:|fa[bklrs]?:fa-")

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from diagram.errors import DiascribeError, UnknownNameError
+from pipeline import cli_draw
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -79,6 +80,9 @@ def doctor() -> None:
 
     for line in examine():
         print(line)
+
+
+cli_draw.register(app)
 
 
 def _settings(**changes: Any) -> Any:

@@ -1,0 +1,272 @@
+"""Text in, diagram out: text, Mermaid, BPMN XML or JSON becomes a graph, Mermaid and a picture.
+
+One call (`Studio.draw`) reads the input whatever it is, validates and mends Mermaid, chooses how a graph is drawn
+best, renders and says what a user should know. A studio holds worker processes and is meant to live long; threads may
+share it. Knows nothing of terminals and servers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, Self, get_args
+
+from diagram.errors import DiascribeError, InputError, UnknownNameError
+from diagram.model import Diagram, Lane
+from diagram.narrate import narrate
+from mermaid.dialect import Direction
+from mermaid.emit import emit as emit_mermaid
+from mermaid.parse import NotAFlowchartError
+from mermaid.parse import parse as parse_mermaid
+from mermaid.render import PLAIN, Auto, Format, Look, Native, Picture, Renderer, RenderError
+from mermaid.repair import repair
+from mermaid.validate import Problem, Validator, Verdict
+
+DrawFormat = Literal["svg", "png", "pdf", "mmd", "bpmn", "json"]
+DRAW_FORMATS: Final[tuple[DrawFormat, ...]] = get_args(DrawFormat)
+RENDERERS: Final = ("auto", "native", "chromium")
+MAX_TEXT: Final = 20_000_000
+"""Characters of an input; what the kinds of input accept is less."""
+_MERMAID = re.compile(
+    r"(?:\s*---\n.*?\n\s*---\s*\n)?(?:\s*%%[^\n]*\n)*\s*(?:flowchart|graph|swimlane|sequenceDiagram|classDiagram"
+    r"|stateDiagram|erDiagram|journey|gantt|pie|quadrantChart|requirementDiagram|gitGraph|mindmap|timeline|zenuml"
+    r"|sankey|xychart|block|packet|kanban|architecture|radar|treemap|venn|ishikawa|wardley|railroad|usecase|C4\w+"
+    r"|treeView|eventmodeling|cynefin|info)(?:-\w+)*\b[^\n.!?]*(?:\n|$)",
+    re.DOTALL,
+)
+_HEADER = re.compile(
+    r"\A((?:\s*---\n.*?\n---\s*\n)?(?:\s*%%[^\n]*\n)*\s*(?:flowchart|graph|swimlane-beta)\b)[ \t]*(?:TB|TD|BT|LR|RL)?",
+    re.DOTALL,
+)
+_FENCED = re.compile(r"(?m)^[ \t]*```+[ \t]*mermaid\b")
+
+
+class InvalidMermaidError(InputError):
+    """Mermaid that does not parse and could not be mended; `problem` says where and why."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        problem = verdict.problem or Problem("not valid Mermaid")
+        place = f"line {problem.line}, column {problem.column}: " if problem.line else ""
+        super().__init__(f"{place}{problem.message}", hint=problem.hint)
+        self.verdict = verdict
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What came of one input.
+
+    diagram: the graph, None for Mermaid types that are no flowchart. mermaid: the source, "" when there is none.
+    data: the bytes asked for. renderer: what drew them, "" for formats that are not drawn. timings: seconds per stage.
+    """
+
+    data: bytes
+    format: DrawFormat
+    diagram: Diagram | None
+    mermaid: str
+    renderer: str = ""
+    warnings: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An input as read: a graph, or Mermaid that is none, with what is to be said about it."""
+
+    diagram: Diagram | None
+    mermaid: str = ""
+    warnings: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+
+
+class Studio:
+    """Reads and draws. Workers start when first needed; `close` ends them.
+
+    Args:
+        renderer: "auto", "native" or "chromium".
+        workers: worker processes of the native renderer.
+        deadline: seconds after which a drawing is given up.
+    """
+
+    def __init__(self, renderer: str = "auto", *, workers: int = 2, deadline: float = 10.0) -> None:
+        self.validator = Validator(deadline=deadline)
+        self.renderer = make_renderer(renderer, workers=workers, deadline=deadline)
+
+    def draw(
+        self,
+        text: str,
+        format: DrawFormat = "svg",  # noqa: A002
+        *,
+        direction: Direction | None = None,
+        look: Look = PLAIN,
+    ) -> Drawing:
+        """The drawing of an input.
+
+        Raises:
+            InputError: the input cannot be read; InvalidMermaidError for Mermaid.
+            RenderError: it cannot be drawn, or not within the limits.
+        """
+        start = time.perf_counter()
+        read = self.read(text)
+        mermaid = self._source(read, direction)
+        seconds = {"read": time.perf_counter() - start}
+        if format in ("svg", "png", "pdf"):
+            start = time.perf_counter()
+            picture = self._render(read, mermaid, format, direction, look)
+            seconds["render"] = time.perf_counter() - start
+            warnings = read.warnings + picture.warnings
+            return Drawing(
+                picture.data, format, read.diagram, mermaid, picture.renderer, warnings, read.repairs, seconds
+            )
+        if format == "mmd":
+            data = mermaid
+        elif read.diagram is None:
+            raise InputError(
+                f"only flowcharts can be written as {format}", hint="Other Mermaid types are drawn as svg, png or pdf."
+            )
+        else:
+            data = write(read.diagram, format)
+        return Drawing(data.encode(), format, read.diagram, mermaid, "", read.warnings, read.repairs, seconds)
+
+    def read(self, text: str) -> Read:
+        """The graph of an input: JSON of a graph, BPMN 2.0 XML, Mermaid, or text.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if len(text) > MAX_TEXT:
+            raise InputError(f"the text has {len(text)} characters; {MAX_TEXT} are accepted")
+        text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+        if not text.strip():
+            raise InputError("there is nothing to draw", hint="Give text, Mermaid, BPMN XML or JSON.")
+        if re.match(r"\s*<(?:\?xml|!--|(?:\w+:)?definitions\b)", text):
+            from bpmn.parse import read
+
+            diagram, warnings = read(text)
+            return Read(diagram, warnings=warnings)
+        if _MERMAID.match(text) or _FENCED.search(text):
+            return self._read_mermaid(text)
+        from mermaid.draft import draft
+
+        drafted = draft(text)
+        return Read(drafted.diagram, warnings=tuple(drafted.warnings))
+
+    def _read_mermaid(self, text: str) -> Read:
+        verdict = repair(text, self.validator)
+        if not verdict.valid:
+            raise InvalidMermaidError(verdict)
+        try:
+            diagram = parse_mermaid(verdict.source)
+        except (NotAFlowchartError, DiascribeError):
+            diagram = None
+        return Read(diagram, verdict.source, verdict.warnings, verdict.repairs)
+
+    def _source(self, read: Read, direction: Direction | None) -> str:
+        if read.mermaid or read.diagram is None:
+            return read.mermaid if direction is None else turned(read.mermaid, direction)
+        return emit_mermaid(read.diagram, direction=direction)
+
+    def _render(self, read: Read, mermaid: str, form: Format, direction: Direction | None, look: Look) -> Picture:
+        diagram = read.diagram
+        look = described(look, diagram)
+        sources = [mermaid] if read.mermaid or diagram is None else pictured(diagram, direction)
+        for source in sources[:-1]:
+            try:
+                return self.renderer.render(source, form, look)
+            except RenderError:
+                continue
+        return self.renderer.render(sources[-1], form, look)
+
+    def close(self) -> None:
+        """End the workers."""
+        self.validator.close()
+        self.renderer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def make_renderer(name: str, *, workers: int = 2, deadline: float = 10.0) -> Renderer:
+    """The renderer of this name.
+
+    Raises:
+        UnknownNameError: no such renderer.
+        MissingDependencyError: Chromium was asked for and is not installed.
+    """
+    if name not in RENDERERS:
+        raise UnknownNameError(f"unknown renderer: {name}", hint=f"known: {', '.join(RENDERERS)}")
+    if name == "native":
+        return Native(workers=workers, deadline=deadline)
+    from mermaid.chromium import Chromium, available
+
+    if name == "chromium":
+        return Chromium(deadline=deadline)
+    return Auto(Native(workers=workers, deadline=deadline), Chromium(deadline=deadline) if available() else None)
+
+
+def write(diagram: Diagram, form: Literal["mmd", "bpmn", "json"] | str) -> str:
+    """A graph as a text of this form: mmd, bpmn or json."""
+    if form == "mmd":
+        return emit_mermaid(diagram)
+    if form == "bpmn":
+        from bpmn.emit import emit
+
+        return emit(diagram)
+    return json.dumps(diagram.to_json(), ensure_ascii=False, indent=2) + "\n"
+
+
+def pictured(diagram: Diagram, direction: Direction | None) -> list[str]:
+    """Mermaid sources to draw a graph from, the best first: true lanes where every step has one, else subgraphs."""
+    sources = []
+    lanes = _flat(diagram)
+    if lanes is not None:
+        sources.append(emit_mermaid(lanes, direction=direction or "LR", style="swimlane"))
+    sources.append(emit_mermaid(diagram, direction=direction, style="current"))
+    return sources
+
+
+def _flat(diagram: Diagram) -> Diagram | None:
+    """The graph with its innermost lanes only, or None when lanes cannot show it."""
+    if not diagram.lanes or any(node.parent or node.lane is None for node in diagram.nodes):
+        return None
+    used = {node.lane for node in diagram.nodes}
+    outer = {lane.parent for lane in diagram.lanes}
+    if used & outer or any(edge.source in outer or edge.target in outer for edge in diagram.edges):
+        return None
+    pools = sum(lane.parent is None for lane in diagram.lanes)
+    inner = []
+    for lane in diagram.lanes:
+        if lane.id in used:
+            names = [lane.name]
+            at = lane.parent
+            while at is not None:
+                above = diagram.lane(at)
+                names.insert(0, above.name)
+                at = above.parent
+            full = ": ".join(name for name in names if name)
+            inner.append((lane.id, full if pools > 1 else lane.name))
+    kept = {lane_id for lane_id, _ in inner}
+    lane_ids = {lane.id for lane in diagram.lanes}
+    if any({edge.source, edge.target} & lane_ids - kept for edge in diagram.edges):
+        return None
+    return diagram.replace(lanes=tuple(Lane(lane_id, name) for lane_id, name in inner))
+
+
+def turned(source: str, direction: Direction) -> str:
+    """A Mermaid flowchart with another direction; other types as they are."""
+    return _HEADER.sub(rf"\1 {direction}", source, count=1)
+
+
+def described(look: Look, diagram: Diagram | None) -> Look:
+    """The look with a title and a description of the graph for screen readers, where it has none."""
+    if diagram is None or look.title:
+        return look
+    told = narrate(diagram)
+    return replace(look, title=told.title, description=told.text)
