@@ -24,9 +24,8 @@ sys.path[:0] = [str(path) for path in (HERE, HERE.parent.parent) if str(path) no
 
 import degrade  # noqa: E402
 import process  # noqa: E402
-from main import save  # noqa: E402
-
 from diagram.model import Box, Diagram, Edge, Lane, Node, Point  # noqa: E402
+from main import save  # noqa: E402
 
 _BRACKETS = {
     "terminator": ("([", "])"), "process": ("[", "]"), "decision": ("{", "}"), "io": ("[/", "/]"),
@@ -81,13 +80,22 @@ def measured(graph: Diagram, page: dict[str, Any], version: int) -> Diagram:
                 boxes[n.id] = tuple(box)
     ways: list[tuple[Point, ...]] = [tuple((x, y) for x, y in e["points"]) for e in page["edges"]]
     if len(boxes) != len(graph.nodes) or len(ways) != len(graph.edges):
-        raise ValueError(f"{len(boxes)} of {len(graph.nodes)} nodes, {len(ways)} of {len(graph.edges)} flows on the page")
+        raise ValueError(
+            f"{len(boxes)} of {len(graph.nodes)} nodes, {len(ways)} of {len(graph.edges)} flows on the page"
+        )
     by_ends = {}
     for e, way in zip(page["edges"], ways, strict=True):
         by_ends[e["id"]] = way
     edges = []
     for k, e in enumerate(graph.edges):
-        way = next((w for key, w in by_ends.items() if f"L_{e.source}_{e.target}_" in key or f"L-{e.source}-{e.target}-" in key), ways[k])
+        way = next(
+            (
+                w
+                for key, w in by_ends.items()
+                if f"L_{e.source}_{e.target}_" in key or f"L-{e.source}-{e.target}-" in key
+            ),
+            ways[k],
+        )
         edges.append(Edge(e.id, e.source, e.target, e.text, e.kind, way))
     lanes = []
     for lane in graph.lanes:
@@ -126,8 +134,12 @@ def main() -> int:
             words = dict(word.partition("=")[::2] for word in options.split())
             graph = process.graph(written[which], "flow")
             back = words.get("bg", _PAGES[theme]).replace("0x", "#")
-            page = browser.new_page(device_scale_factor=2 if "x2" in words else 1, viewport={"width": 2200, "height": 1600})
-            page.set_content(f'<body style="margin:0;background:{back}"><div id="c" style="display:inline-block;padding:0"></div></body>')
+            page = browser.new_page(
+                device_scale_factor=2 if "x2" in words else 1, viewport={"width": 2200, "height": 1600}
+            )
+            page.set_content(
+                f'<body style="margin:0;background:{back}"><div id="c" style="display:inline-block;padding:0"></div></body>'
+            )
             page.add_script_tag(path=str(bundles / f"m{version}" / "dist" / "mermaid.min.js"))
             config: dict[str, Any] = {
                 "startOnLoad": False, "theme": theme, "deterministicIds": True,
@@ -136,7 +148,10 @@ def main() -> int:
             if "curve" not in words and version == "12":
                 config["flowchart"] = {"useMaxWidth": False}
             if "font" in words:
-                config |= {"fontFamily": words["font"].replace("_", " "), "themeVariables": {"fontFamily": words["font"].replace("_", " ")}}
+                config |= {
+                    "fontFamily": words["font"].replace("_", " "),
+                    "themeVariables": {"fontFamily": words["font"].replace("_", " ")},
+                }
             if "hand" in words:
                 config |= {"look": "handDrawn", "handDrawnSeed": 7}
             elif version == "12" and "classic" in words:
@@ -160,7 +175,7 @@ def main() -> int:
                 picture, more = degrade.STEPS[step](picture, rng)
                 matrix = degrade.compose(matrix, more)
             save(name, picture, degrade.carry(truth, matrix), args.out, as_jpeg=bool({"jpeg", "scan"} & set(after)),
-                 facts={"process": which, "look": f"mermaid{version}-{theme}", "layout": options, "after": after})  # fmt: skip
+                 facts={"process": which, "title": written[which].title, "notation": "flow", "look": f"mermaid{version}-{theme}", "layout": options, "after": after})  # fmt: skip
             print(name, picture.size)
         browser.close()
     return 0

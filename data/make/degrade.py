@@ -99,7 +99,9 @@ def chrome(image: Image.Image, rng: Random) -> tuple[Image.Image, Matrix]:
     draw.text((14, 8), rng.choice(["Схема процесса.vsdx — Редактор", "Регламент (только чтение)", "process-map — Editor"]),
               font=font, fill=ink)  # fmt: skip
     for k, colour in enumerate(["#e81123", "#c8c8c8", "#c8c8c8"]):
-        draw.rectangle((w - 28 - 34 * k, 10, w - 16 - 34 * k, 22), outline=ink if k else None, fill=colour if not k else None)
+        draw.rectangle(
+            (w - 28 - 34 * k, 10, w - 16 - 34 * k, 22), outline=ink if k else None, fill=colour if not k else None
+        )
     ink = "#333333" if body == "#f5f5f5" else "#cccccc"
     if top > 40:
         x = 14
@@ -111,9 +113,13 @@ def chrome(image: Image.Image, rng: Random) -> tuple[Image.Image, Matrix]:
             draw.rectangle((16 + 30 * k, 68, 36 + 30 * k, 88), outline="#8a8a8a")
     if left:
         for k in range(min(6, (h - top) // 44)):
-            draw.rounded_rectangle((12, top + 12 + 44 * k, min(left - 12, 44), top + 42 + 44 * k), 4, outline="#8a8a8a", width=2)
+            draw.rounded_rectangle(
+                (12, top + 12 + 44 * k, min(left - 12, 44), top + 42 + 44 * k), 4, outline="#8a8a8a", width=2
+            )
             if left > 100:
-                draw.text((54, top + 18 + 44 * k), rng.choice(["Слои", "Фигуры", "Страница 1", "Стили"]), font=font, fill=ink)
+                draw.text(
+                    (54, top + 18 + 44 * k), rng.choice(["Слои", "Фигуры", "Страница 1", "Стили"]), font=font, fill=ink
+                )
     if low:
         draw.text((12, h - 20), "100 %", font=font, fill=ink)
     out.paste(image, (left, top))

@@ -11,7 +11,6 @@ import subprocess
 from typing import Literal
 
 from diagram.model import Box, Diagram, Point
-
 from labels import place_labels
 from measure import LINE, block, label_size, outside, size
 from scene import Item, Scene, Wire
@@ -31,7 +30,7 @@ def lay_out(
     fs = label_size(style)
     sizes = {node.id: size(node, style, diagram.kind) for node in diagram.nodes}
     src = [
-        f'digraph G {{ rankdir={direction}; splines={lines}; nodesep={gap[0] / 72}; ranksep={gap[1] / 72};',
+        f"digraph G {{ rankdir={direction}; splines={lines}; nodesep={gap[0] / 72}; ranksep={gap[1] / 72};",
         'graph [pad=0 margin=0]; node [label="" fixedsize=true]; edge [arrowhead=none];',
     ]
     for node in diagram.nodes:
@@ -39,7 +38,7 @@ def lay_out(
         shape = _SHAPES.get(node.type, "box")
         if node.type.endswith("event") or (node.type == "terminator" and style.terminator == "ellipse"):
             shape = "ellipse"
-        src.append(f'{node.id} [shape={shape} width={round(w / 2) * 2 / 72:.4f} height={round(h / 2) * 2 / 72:.4f}];')
+        src.append(f"{node.id} [shape={shape} width={round(w / 2) * 2 / 72:.4f} height={round(h / 2) * 2 / 72:.4f}];")
     texts = {e.id: wrap(e.text, style.font, fs, 130) for e in diagram.edges}
     for e in diagram.edges:
         attr = f'id="{e.id}"'

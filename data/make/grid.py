@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from diagram.kinds import EVENTS
 from diagram.model import Box, Diagram, Lane, Node, Point
-
 from labels import place_labels
 from measure import block, gateway, label_size, outside, size
 from route import STEP, Port, Router
@@ -201,13 +200,17 @@ def _lay_out(
             continue
         w, h = sizes[node.id]
         cx, cy = xs[column[node.id]], centre[(_home(node, order), row[node.id])]
-        items[node.id] = Item(node, (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), texts[node.id], kind=kinds[node.id])
+        items[node.id] = Item(
+            node, (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), texts[node.id], kind=kinds[node.id]
+        )
     for node in diagram.nodes:
         if node.attached_to:
             b = items[node.attached_to].box
             w, h = sizes[node.id]
             cx = _snap(b[0] + (b[2] - b[0]) * 0.75)
-            items[node.id] = Item(node, (cx - w / 2, b[3] - h / 2, cx + w / 2, b[3] + h / 2), texts[node.id], kind="bound")
+            items[node.id] = Item(
+                node, (cx - w / 2, b[3] - h / 2, cx + w / 2, b[3] + h / 2), texts[node.id], kind="bound"
+            )
     scene = Scene(diagram, width, height, [items[n.id] for n in diagram.nodes], [], bands)
     _route(scene, style, down)
     if down:
@@ -258,7 +261,7 @@ def _rows(diagram: Diagram, column: dict[str, int], order: dict[str, int]) -> di
             same = [row[i.id] for i in near if i.id in row and _home(i, order) == home and column[i.id] < k]
             sunk = any(lookup[i].attached_to for i in before[node.id])
             want = (min(same) + (1 if sunk else 0)) if same else 0
-            for r in sorted(range(0, 12), key=lambda r: (abs(r - want), -r)):
+            for r in sorted(range(12), key=lambda r: (abs(r - want), -r)):
                 if (home, r, k) not in cells:
                     row[node.id] = r
                     cells.add((home, r, k))

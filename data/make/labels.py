@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from diagram.kinds import EVENTS
 from diagram.model import Box, Point
-
 from measure import block, label_size
 from scene import Item, Scene, Wire, flatten
 from style import Style
@@ -26,7 +25,8 @@ def place_labels(scene: Scene, style: Style) -> None:
             w, h = block(wire.lines, style, fs)
             options = _along(wire, w + 4, h + 2, style.label_place)
             wire.label = min(
-                options, key=lambda c: c[0] + _cost(c[1], scene, placed, wire if style.label_place != "beside" else None)
+                options,
+                key=lambda c: c[0] + _cost(c[1], scene, placed, wire if style.label_place != "beside" else None),
             )[1]
             placed.append(wire.label)
 
@@ -86,6 +86,17 @@ def _covered(box: Box, item: Item) -> float:
     cx, cy = item.centre
     dx, dy = cx - min(max(cx, box[0]), box[2]), cy - min(max(cy, box[1]), box[3])
     return area if abs(dx) / (x1 - x0) + abs(dy) / (y1 - y0) < 0.53 else 0.0
+
+
+def _shared(one: list[Point], two: list[Point]) -> float:
+    """Length that two orthogonal ways run on top of each other."""
+    most = 0.0
+    for a, b in zip(one, one[1:], strict=False):
+        for p, q in zip(two, two[1:], strict=False):
+            for i, j in ((0, 1), (1, 0)):
+                if max(abs(v[j] - a[j]) for v in (b, p, q)) < 3:
+                    most = max(most, min(max(a[i], b[i]), max(p[i], q[i])) - max(min(a[i], b[i]), min(p[i], q[i])))
+    return most
 
 
 def cuts(box: Box, a: Point, b: Point) -> bool:
@@ -156,13 +167,24 @@ def faults(scene: Scene, style: Style) -> list[str]:
             inner = (box[0] + 2, box[1] + 2, box[2] - 2, box[3] - 2)
             if any(cuts(inner, a, b) for a, b in zip(points, points[1:], strict=False)):
                 out.append(f"{wire.edge.id} crosses the {name}")
+    for k, one in enumerate(scene.wires):
+        for two in scene.wires[k + 1 :]:
+            if one.edge.source == two.edge.source or one.edge.target == two.edge.target:
+                continue
+            if one.curve == two.curve == "line" and _shared(one.points, two.points) > 5:
+                out.append(f"{one.edge.id} runs along {two.edge.id}")
     for k, (name, box, _) in enumerate(labels):
         for item in scene.items:
             if item.kind != "box" and _covered((box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1), item) > 4:
                 out.append(f"{name} covers {item.node.id}")
         for band in scene.bands:
             for y in (band.box[1], band.box[3]):
-                if box[1] + 2 < y < box[3] - 2 and band.box[0] < box[2] and box[0] < band.box[2] and style.label_place == "beside":
+                if (
+                    box[1] + 2 < y < box[3] - 2
+                    and band.box[0] < box[2]
+                    and box[0] < band.box[2]
+                    and style.label_place == "beside"
+                ):
                     out.append(f"{name} lies on the border of {band.lane.id}")
         for other, other_box, _ in labels[k + 1 :]:
             if _overlap(box, other_box) > 4:

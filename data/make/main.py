@@ -1,14 +1,15 @@
 """Makes the check pictures with their truth: `python data/make/main.py --set ru --out data/check/ru --seed 1`.
 
 A plan (`plans/SET.txt`) names for every picture the process, notation, look, layout and what happens to the picture
-afterwards. The same seed, fonts and tool versions give the same bytes. `--only WORD` makes the pictures whose name
-holds the word. Pictures of real Mermaid come from `chromium.py`, which needs a browser.
+afterwards. The same seed, fonts and tool versions give the same bytes. `--only PATTERN` makes the pictures whose name
+holds the regular expression. Pictures of real Mermaid come from `chromium.py`, which needs a browser.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import zlib
 from dataclasses import dataclass, replace
@@ -26,10 +27,9 @@ import grid  # noqa: E402
 import labels  # noqa: E402
 import paint  # noqa: E402
 import process  # noqa: E402
+from diagram.model import Diagram  # noqa: E402
 from scene import Scene  # noqa: E402
 from style import LOOKS, Style  # noqa: E402
-
-from diagram.model import Diagram  # noqa: E402
 
 GAPS = ((46, 40), (60, 52), (76, 60), (52, 72), (96, 80), (120, 90))
 
@@ -128,25 +128,48 @@ def truth_of(order: Order, scene: Scene, zoom: float) -> Diagram:
     return degrade.carry(scene.truth(), (zoom, 0, 0, 0, zoom, 0), digits=3)
 
 
-def make(order: Order, written: process.Process, seed: int, out: Path) -> list[str]:
-    """Write NAME.png or .jpg and NAME.json; the faults that are left."""
+def make(order: Order, written: process.Process, seed: int, out: Path, *, truth_only: bool = False) -> list[str]:
+    """Write NAME.png or .jpg and NAME.json; the faults that are left. `truth_only` writes the JSON alone."""
     scene, style, painter, left = compose(order, written, seed)
     rng = Random(zlib.crc32(f"after/{order.name}/{seed}".encode()))
     zoom = rng.choice([1.0, 1.0, 1.25, 1.5, 2.0]) if scene.width * scene.height < 1.2e6 else 1.0
     if "small" in order.after:
         zoom = 1.0
-    picture = paint.rasterise(painter.svg(), style, zoom)
+    if truth_only:  # what happens afterwards moves points by the picture's size alone
+        picture = Image.new("RGB", (round(scene.width * zoom), round(scene.height * zoom)))
+    else:
+        picture = paint.rasterise(painter.svg(), style, zoom)
     matrix: degrade.Matrix = (zoom, 0, 0, 0, zoom, 0)
     for step in order.after:
         picture, more = degrade.STEPS[step](picture, rng)
         matrix = degrade.compose(matrix, more)
-    save(order.name, picture, degrade.carry(scene.truth(), matrix), out, as_jpeg=bool({"jpeg", "scan"} & set(order.after)),
-         facts={"process": order.process, "look": order.look, "layout": order.layout, "after": list(order.after)})  # fmt: skip
+    save(order.name, picture, degrade.carry(scene.truth(), matrix), out, truth_only=truth_only, as_jpeg=bool({"jpeg", "scan"} & set(order.after)),
+         facts={"process": order.process, "title": written.title, "notation": order.notation, "look": order.look, "layout": order.layout, "after": list(order.after)})  # fmt: skip
     return left
 
 
-def save(name: str, picture, truth: Diagram, out: Path, *, as_jpeg: bool, facts: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
+def save(
+    name: str,
+    picture: Image.Image,
+    truth: Diagram,
+    out: Path,
+    *,
+    as_jpeg: bool,
+    facts: dict[str, object],
+    truth_only: bool = False,
+) -> None:
     """Write the picture and its truth."""
+    if not truth_only:
+        _save_picture(name, picture, out, as_jpeg)
+    data = {
+        "image": f"{name}.jpg" if as_jpeg else f"{name}.png", "size": list(picture.size), "source": "made by data/make",
+        "licence": "Apache-2.0", **facts,
+    }  # fmt: skip
+    text = json.dumps({**data, **truth.to_json()}, ensure_ascii=False, separators=(",", ":"))
+    (out / f"{name}.json").write_text(_lines(text), "utf-8")
+
+
+def _save_picture(name: str, picture: Image.Image, out: Path, as_jpeg: bool) -> None:
     for old in (out / f"{name}.png", out / f"{name}.jpg"):
         old.unlink(missing_ok=True)
     file = f"{name}.jpg" if as_jpeg else f"{name}.png"
@@ -156,12 +179,9 @@ def save(name: str, picture, truth: Diagram, out: Path, *, as_jpeg: bool, facts:
         few = picture
         if picture.mode == "RGB" and max(picture.size) > 5000:  # long exports are palette pictures here, to stay small
             few = picture.quantize(48, dither=Image.Dither.NONE)
-        elif picture.mode == "RGB" and picture.getcolors(256) is not None:
-            few = picture.quantize(256, dither=Image.Dither.NONE)
+        elif picture.getcolors(256) is not None:
+            few = picture.quantize(256, dither=Image.Dither.NONE)  # some transparent ones too
         few.save(out / file, optimize=True)
-    data = {"image": file, "size": list(picture.size), "source": "made by data/make", "licence": "Apache-2.0", **facts}
-    text = json.dumps({**data, **truth.to_json()}, ensure_ascii=False, separators=(",", ":"))
-    (out / f"{name}.json").write_text(_lines(text), "utf-8")
 
 
 def _lines(text: str) -> str:
@@ -178,13 +198,21 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="")
+    parser.add_argument("--truth-only", action="store_true", help="write the JSON files and no pictures")
+    parser.add_argument("--installed-fonts", action="store_true", help="leave out looks whose fonts are missing")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     written = process.load(HERE / "processes")
     bad = 0
     for order in read_plan(HERE / "plans" / f"{args.set}.txt"):
-        if args.only in order.name:
-            left = make(order, written[order.process], args.seed, args.out)
+        if re.search(args.only, order.name):
+            try:
+                left = make(order, written[order.process], args.seed, args.out, truth_only=args.truth_only)
+            except FileNotFoundError as error:
+                if not args.installed_fonts:
+                    raise
+                print(order.name, "left out:", error)
+                continue
             bad += bool(left)
             print(order.name, "; ".join(left))
     return 1 if bad else 0

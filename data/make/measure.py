@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from diagram.kinds import EVENTS
 from diagram.model import Node
-
 from style import Style
 from text import widest, wrap
 

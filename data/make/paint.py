@@ -11,7 +11,6 @@ from random import Random
 from PIL import Image
 
 from diagram.model import Box, Point
-
 from measure import LINE, gateway, label_size
 from scene import Item, Scene, Wire, flatten
 from shapes import Line, ellipse, event_icon, outline, rough, rounded, task_icon
@@ -28,6 +27,7 @@ class Painter:
         self.scene, self.style, self.rng = scene, style, Random(seed)
         self.out: list[str] = []
         self.defs: dict[str, str] = {}
+        self.laid: list[Line] = []
         self._fit(margin)
 
     def _fit(self, margin: float) -> None:
@@ -55,8 +55,13 @@ class Painter:
                 )
         if s.title:
             self._title()
+        parents = {band.lane.parent for band in scene.bands}
+        leaves = [band for band in scene.bands if band.lane.id not in parents]
         for band in scene.bands:
-            self._band(band.box, band.header, band.lane.name, band.turned)
+            fill = s.band_fill
+            if s.lane_fills and band in leaves:
+                fill = s.lane_fills[leaves.index(band) % len(s.lane_fills)]
+            self._band(band.box, band.header, band.lane.name, band.turned, fill)
         for x, _ in scene.phases:
             top, bottom = min(b.box[1] for b in scene.bands), max(b.box[3] for b in scene.bands)
             self._stroke([(x, top), (x, bottom)], s.band_stroke, 1, dash="7 5")
@@ -76,7 +81,9 @@ class Painter:
 
     # -- strokes ------------------------------------------------------------------------------------------------
 
-    def _path(self, points: Line, stroke: str, width: float, fill: str = "none", dash: str = "", more: str = "") -> None:
+    def _path(
+        self, points: Line, stroke: str, width: float, fill: str = "none", dash: str = "", more: str = ""
+    ) -> None:
         d = "M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in points)
         if len(points) > 2 and points[0] == points[-1]:
             d += "Z"
@@ -102,7 +109,9 @@ class Painter:
         _, family, heavy = FONTS[self.style.font]
         weight = ' font-weight="bold"' if bold or heavy else ""
         spin = f' transform="rotate(-90 {cx:.2f} {cy:.2f})"' if turn else ""
-        self.out.append(f'<g font-family="{family}" font-size="{size}" fill="{ink}" text-anchor="{anchor}"{weight}{spin}>')
+        self.out.append(
+            f'<g font-family="{family}" font-size="{size}" fill="{ink}" text-anchor="{anchor}"{weight}{spin}>'
+        )
         y = cy - len(lines) * size * LINE / 2 + size * 0.94
         for line in lines:
             self.out.append(f'<text x="{cx:.2f}" y="{y:.2f}">{escape(line)}</text>')
@@ -123,14 +132,14 @@ class Painter:
             size -= 0.5
         self._text((scene.title,), scene.width / 2, 4 + (TITLE - 14) / 2, size, ink, bold=True)
 
-    def _band(self, box: Box, header: Box | None, name: str, turned: bool) -> None:
+    def _band(self, box: Box, header: Box | None, name: str, turned: bool, fill: str) -> None:
         s = self.style
-        self._stroke(rounded(box, 0), s.band_stroke, s.band_width, s.band_fill)
+        self._stroke(rounded(box, 0), s.band_stroke, s.band_width, fill)
         if header:
             self._stroke(rounded(header, 0), s.band_stroke, s.band_width, s.header_fill)
         x0, y0, x1, y1 = header or box
         room = (y1 - y0 if turned else x1 - x0) - 10
-        ink = s.header_ink or s.ink
+        ink = (s.header_ink or s.ink) if header else s.ink
         size = s.size
         lines = wrap(name, s.font, size, room)
         while len(lines) * size * LINE > ((x1 - x0) if turned else (y1 - y0)) - 2 and size > 8:
@@ -186,13 +195,25 @@ class Painter:
             for line in details:
                 self._stroke(line, ink if ink == "#ffffff" and fill != "#ffffff" else stroke, s.border)
             if s.bevel and not s.sketch and kind in ("process", "task", "terminator", "predefined_process"):
-                self._path([(x0 + 3, y1 - 3), (x0 + 3, y0 + 3), (x1 - 3, y0 + 3)], "#ffffff", 1.4, more=' opacity="0.7"')
-                self._path([(x0 + 3, y1 - 2), (x1 - 2, y1 - 2), (x1 - 2, y0 + 3)], "#000000", 1.4, more=' opacity="0.25"')
+                self._path(
+                    [(x0 + 3, y1 - 3), (x0 + 3, y0 + 3), (x1 - 3, y0 + 3)], "#ffffff", 1.4, more=' opacity="0.7"'
+                )
+                self._path(
+                    [(x0 + 3, y1 - 2), (x1 - 2, y1 - 2), (x1 - 2, y0 + 3)], "#000000", 1.4, more=' opacity="0.25"'
+                )
+            if s.stripe and kind in ("task", "subprocess") and item.kind != "box":
+                self.out.append(f'<rect x="{x0 + 1}" y="{y0 + 4}" width="5" height="{y1 - y0 - 8}" fill="{s.stripe}"/>')
             if bpmn:
                 self._marks(item, stroke, fill)
         if item.label and item.lines:
             a, b, c, d = item.label
-            self._text(item.lines, (a + c) / 2, (b + d) / 2, label_size(s), s.label_ink or (s.ink if s.ink != "#ffffff" else "#222222"))
+            self._text(
+                item.lines,
+                (a + c) / 2,
+                (b + d) / 2,
+                label_size(s),
+                s.label_ink or (s.ink if s.ink != "#ffffff" else "#222222"),
+            )
         elif item.lines and item.kind == "box":
             self._text(wrap(node.text, s.font, s.size, x1 - x0 - 20), (x0 + x1) / 2, y0 + s.size * 1.1, s.size, ink)
         elif item.lines:
@@ -289,15 +310,42 @@ class Painter:
         sx, sy = points[0]
         nx, ny = points[1] if wire.curve == "line" else points[min(2, len(points) - 1)]
         length = math.hypot(nx - sx, ny - sy) or 1
-        if kind == "sequence" and not any(i.node.id == wire.edge.source and i.node.type.startswith("gateway") and min(i.box[2] - i.box[0], i.box[3] - i.box[1]) < 12 for i in self.scene.items):
+        if kind == "sequence" and not any(
+            i.node.id == wire.edge.source
+            and i.node.type.startswith("gateway")
+            and min(i.box[2] - i.box[0], i.box[3] - i.box[1]) < 12
+            for i in self.scene.items
+        ):
             points[0] = (sx - (nx - sx) / length * 5, sy - (ny - sy) / length * 5)
         if wire.curve == "line" and s.bend and len(points) > 2:
             points = _round_bends(points, s.bend)
+        if wire.curve == "line" and s.hops and not dash:
+            points = self._bridges(points, s.hops)
         self._stroke(points, colour, width, dash=dash)
+        self.laid.append(points)
         if kind == "message":
             r = 4
             self._stroke(ellipse((sx - r, sy - r, sx + r, sy + r), 16), colour, width, s.page)
         self._head(tip, angle, head, size, colour, width)
+
+    def _bridges(self, points: Line, radius: float) -> Line:
+        """The line with an arc over every upright line laid before that it crosses level."""
+        out = [points[0]]
+        for a, b in zip(points, points[1:], strict=False):
+            if abs(a[1] - b[1]) < 0.5:
+                right = 1 if b[0] > a[0] else -1
+                hits = [
+                    p[0] for line in self.laid for p, q in zip(line, line[1:], strict=False)
+                    if abs(p[0] - q[0]) < 0.5 and min(p[1], q[1]) + 6 < a[1] < max(p[1], q[1]) - 6
+                    and min(a[0], b[0]) + 2 * radius < p[0] < max(a[0], b[0]) - 2 * radius
+                ]  # fmt: skip
+                for x in sorted(set(hits), reverse=right < 0):
+                    out += [
+                        (x - right * radius * math.cos(math.pi * k / 8), a[1] - radius * math.sin(math.pi * k / 8))
+                        for k in range(9)
+                    ]
+            out.append(b)
+        return out
 
     def _head(self, tip: Point, angle: float, head: str, size: float, colour: str, width: float) -> None:
         def at(back: float, side: float) -> Point:
@@ -314,7 +362,12 @@ class Painter:
             self._stroke(shape, colour, 0.6, colour)
         elif head in ("filled", "hollow"):
             shape = [tip, at(size, half), at(size, -half), tip]
-            self._stroke(shape, colour, max(0.6, width * 0.7 if head == "hollow" else 0.6), colour if head == "filled" else self.style.page)
+            self._stroke(
+                shape,
+                colour,
+                max(0.6, width * 0.7 if head == "hollow" else 0.6),
+                colour if head == "filled" else self.style.page,
+            )
 
     def _label(self, wire: Wire) -> None:
         s = self.style
@@ -360,6 +413,8 @@ def rasterise(svg: str, style: Style, zoom: float) -> Image.Image:
     import resvg_py
 
     family = FONTS[style.font][1]
-    files = [font_file(name) for name, (_, other, _) in FONTS.items() if other == family and Path(font_file(name)).exists()]
+    files = [
+        font_file(name) for name, (_, other, _) in FONTS.items() if other == family and Path(font_file(name)).exists()
+    ]
     data = resvg_py.svg_to_bytes(svg_string=svg, zoom=zoom, skip_system_fonts=True, font_files=files)
     return Image.open(io.BytesIO(bytes(data))).convert("RGB")

@@ -127,7 +127,9 @@ def _line(line: str, language: str, out: list[Process]) -> None:
         kind, _, parent = kind.partition("^")
         kind, _, host = kind.partition("@")
         kind, _, trigger = kind.partition(":")
-        step = Step(name, kind, text.strip(), None if lane == "-" else lane, trigger or None, host or None, parent or None)
+        step = Step(
+            name, kind, text.strip(), None if lane == "-" else lane, trigger or None, host or None, parent or None
+        )
         process.steps.append(step)
 
 

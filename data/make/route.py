@@ -144,9 +144,7 @@ class Router:
         return sum(14 if other == role else 60 for other, _ in self.taken.get(port.point, []))
 
     def _foreign(self, cell: int, source: str, target: str) -> bool:
-        return any(
-            s != source and t != target for axis in (0, 1) for _, s, t in self.used.get(cell * 2 + axis, ())
-        )
+        return any(s != source and t != target for axis in (0, 1) for _, s, t in self.used.get(cell * 2 + axis, ()))
 
     def _sharing(self, cell: int, axis: int, source: str, target: str) -> float:
         cost = 0.0
@@ -175,7 +173,8 @@ def corners(way: list[Point]) -> list[Point]:
         if out and abs(p[0] - out[-1][0]) < 0.01 and abs(p[1] - out[-1][1]) < 0.01:
             continue
         if len(out) > 1 and (
-            abs((out[-1][0] - out[-2][0]) * (p[1] - out[-2][1]) - (out[-1][1] - out[-2][1]) * (p[0] - out[-2][0])) < 0.01
+            abs((out[-1][0] - out[-2][0]) * (p[1] - out[-2][1]) - (out[-1][1] - out[-2][1]) * (p[0] - out[-2][0]))
+            < 0.01
         ):
             out[-1] = p
         else:

@@ -87,9 +87,7 @@ class Scene:
         ways = {wire.edge.id: flatten(wire) for wire in self.wires}
         return self.diagram.replace(
             nodes=tuple(_with_box(node, boxes[node.id]) for node in self.diagram.nodes),
-            edges=tuple(
-                Edge(e.id, e.source, e.target, e.text, e.kind, tuple(ways[e.id])) for e in self.diagram.edges
-            ),
+            edges=tuple(Edge(e.id, e.source, e.target, e.text, e.kind, tuple(ways[e.id])) for e in self.diagram.edges),
             lanes=tuple(Lane(a.id, a.name, a.parent, bands[a.id]) for a in self.diagram.lanes),
         )
 

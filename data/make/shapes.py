@@ -124,7 +124,9 @@ def event_icon(trigger: str, box: Box) -> tuple[list[Line], bool]:
              (cx - w * 0.25, cy + w * 0.2)]
         ], True  # fmt: skip
     if trigger == "signal":
-        return [[(cx, cy - w * 0.25), (cx + w * 0.26, cy + w * 0.18), (cx - w * 0.26, cy + w * 0.18), (cx, cy - w * 0.25)]], True
+        return [
+            [(cx, cy - w * 0.25), (cx + w * 0.26, cy + w * 0.18), (cx - w * 0.26, cy + w * 0.18), (cx, cy - w * 0.25)]
+        ], True
     if trigger == "escalation":
         return [
             [(cx, cy - w * 0.26), (cx + w * 0.18, cy + w * 0.2), (cx, cy + w * 0.02), (cx - w * 0.18, cy + w * 0.2),
@@ -132,7 +134,10 @@ def event_icon(trigger: str, box: Box) -> tuple[list[Line], bool]:
         ], True  # fmt: skip
     if trigger == "conditional":
         page = (cx - w * 0.2, cy - w * 0.24, cx + w * 0.2, cy + w * 0.24)
-        return [rounded(page, 0), *[[(page[0] + 3, page[1] + k), (page[2] - 3, page[1] + k)] for k in (4, 8, 12)]], False
+        return [
+            rounded(page, 0),
+            *[[(page[0] + 3, page[1] + k), (page[2] - 3, page[1] + k)] for k in (4, 8, 12)],
+        ], False
     if trigger == "link":
         return [
             [(cx - w * 0.25, cy - w * 0.1), (cx + w * 0.05, cy - w * 0.1), (cx + w * 0.05, cy - w * 0.22),

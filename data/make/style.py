@@ -57,6 +57,9 @@ class Style:
     event_fill: dict[str, str] = field(default_factory=dict)
     main_line: str = ""  # colour of thick main flows
     main_width: float = 0
+    hops: float = 0  # radius of the little bridges where lines cross
+    stripe: str = ""  # colour of a stripe at the left of activities
+    lane_fills: tuple[str, ...] = ()  # fills of the lanes in turn
     phases: bool = False  # dashed upright lines between stages
     info_solid: bool = False  # associations as thin grey arrows
     grid: str = ""  # colour of a page grid, as in screenshots of editors
@@ -127,7 +130,7 @@ def visio(rng: Random) -> Style:
         **({"shadow": 3} if rng.random() < 0.5 else {}),
     ) if rng.random() < 0.5 else Style(
         font="calibri", size=13, ink="#000000", stroke="#404040", border=1, fill="#e8eef7", line="#404040",
-        line_width=1, head="filled", head_size=9, radius=0, label_place="on", header_fill="#e8eef7",
+        line_width=1, head="filled", head_size=9, radius=0, label_place="on", header_fill="#e8eef7", hops=rng.choice([0, 4]),
         shadow=rng.choice([0, 2]), soft=False,
     )  # fmt: skip
 
@@ -148,6 +151,7 @@ def drawio(rng: Random) -> Style:
         strokes=border if colour else {}, line="#000000", line_width=1, head="stealth", head_size=8,
         bend=rng.choice([0, 8]), radius=rng.choice([0, 9]), label_place="on",
         grid=rng.choice(["", "#e6e6e6"]), header_fill=rng.choice(["#ffffff", "#f5f5f5"]), label_size=11,
+        hops=rng.choice([0, 0, 5]),
     )  # fmt: skip
 
 
@@ -158,6 +162,7 @@ def yed(rng: Random) -> Style:
         font=_pick(rng, "dejavu", "arial"), size=12, ink="#000000", stroke="#000000", border=1, fill=fill,
         gradient=rng.choice([0.15, 0.4]), shadow=rng.choice([0, 3, 5]), soft=False, line="#000000", line_width=1,
         head=rng.choice(["filled", "stealth", "open"]), head_size=9, radius=4, label_place=rng.choice(["beside", "on"]),
+        hops=rng.choice([0, 5]),
     )  # fmt: skip
 
 
@@ -237,18 +242,21 @@ def corporate(rng: Random) -> Style:
     """Russian corporate suites: title band, frame, coloured fills, thick main flows beside thin grey ones."""
     main = rng.choice(["#0070c0", "#00875a", "#c55a11", "#7030a0", "#1f4e79"])
     tint = rng.choice(["#deebf7", "#e2f0d9", "#fff2cc", "#fbe5d6", "#ffffff"])
+    header = rng.choice([("#f2f2f2", ""), (tint, ""), ("#d9e2f3", ""), (main, "#ffffff")])
     return Style(
         font=_pick(rng, "arial", "calibri", "ptsans", "roboto"), size=12, ink="#1a1a1a", stroke=main,
         border=rng.choice([1, 1.5, 2]), fill=tint, line="#7f7f7f", line_width=1, head="filled", head_size=9,
         radius=rng.choice([0, 4, 10]), main_line=main, main_width=rng.choice([2.2, 3, 3.5]), title=True,
         title_fill=rng.choice([main, "#f2f2f2", "#d9d9d9"]),
-        title_ink="#ffffff", header=rng.choice([48, 60]), header_fill=rng.choice(["#f2f2f2", tint, "#d9e2f3"]),
+        title_ink="#ffffff", header=rng.choice([48, 60]),
         band_stroke=rng.choice(["#7f7f7f", "#a6a6a6", main]), task_width=rng.choice([118, 130]), task_height=64,
         label_place=rng.choice(["beside", "on"]), label_size=11, gradient=rng.choice([0, 0, 0.15]),
         event_stroke={"start_event": "#00a651", "end_event": "#c00000"} if rng.random() < 0.6 else {},
         event_fill={"start_event": "#c6efce", "end_event": "#ffc7ce"} if rng.random() < 0.4 else {},
         icons=rng.random() < 0.4, xor_mark=rng.random() < 0.6, phases=rng.random() < 0.5,
-        info_solid=rng.random() < 0.5,
+        info_solid=rng.random() < 0.5, stripe=rng.choice(["", "", main, "#ffc000"]),
+        lane_fills=rng.choice([(), (), ("#ffffff", "#f7f7f7"), ("#fdf6ec", "#eef5fb", "#f2f8ee")]),
+        header_fill=header[0], header_ink=header[1],
     )  # fmt: skip
 
 
