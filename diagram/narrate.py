@@ -187,9 +187,10 @@ def _title(telling: Telling) -> str:
     if first and last:
         return say.titles["from"].format(a=_in_title(telling, first))
     actions = [node for node in spoken if FAMILY[node.type] == "task"] or spoken
-    if len(actions) == 1:
-        return say.titles["named"].format(a=_in_title(telling, actions[0]))
-    return say.titles["span"].format(a=_in_title(telling, actions[0]), b=_in_title(telling, actions[-1]))
+    first = first or actions[0]
+    if first is actions[-1]:
+        return say.titles["named"].format(a=_in_title(telling, first))
+    return say.titles["span"].format(a=_in_title(telling, first), b=_in_title(telling, actions[-1]))
 
 
 def _says_something(telling: Telling, node: Node) -> bool:

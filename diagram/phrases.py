@@ -227,8 +227,8 @@ def tame(label: str, keyword: re.Pattern[str]) -> bool:
     return (
         bool(label)
         and label.isprintable()
-        and (label[0].isalnum() or label[0] in "\"'(<>=≥≤≠+№#")
-        and (label[-1].isalnum() or label[-1] in "\"')%°+")
+        and (label[0].isalnum() or label[0] in "\"'([<>=≥≤≠+№#")
+        and (label[-1].isalnum() or label[-1] in "\"')]%°+")
         and "  " not in label
         and not re.search(r": |[.!?] | / |[«»“”\\|;→`]|--|->", label)
         and not keyword.match(label)

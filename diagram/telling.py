@@ -80,6 +80,8 @@ class Telling:
             return ("" if node.text else "unnamed") if plain else {"task": "task", "process": "action"}[node.type]
         if node.type == ("gateway_exclusive" if bpmn else "decision"):
             return "merge" if joins and not splits and not node.text else "decision"
+        if node.type in ("gateway_parallel", "gateway_inclusive"):
+            joins = len(self._forward(node)) > 1  # what a loop brings back is not waited for
         if node.type == "gateway_parallel":
             return {(True, True): "parallel_both", (True, False): "parallel_join", (False, True): "parallel_split"}.get(
                 (joins, splits), "parallel"
@@ -167,8 +169,12 @@ class Telling:
         template = "merges" if key == "merge" else "waits"
         if key not in ("merge", "parallel_join", "parallel_both", "inclusive_join"):
             return []
-        sources = {edge.source for edge in self.flow.incoming.get(node.id, ())}
+        edges = self.flow.incoming.get(node.id, ()) if key == "merge" else self._forward(node)
+        sources = {edge.source for edge in edges}
         return [self.say.sentence(template, self.flow.numbers(sources))]
+
+    def _forward(self, node: Node) -> list[Edge]:
+        return [edge for edge in self.flow.incoming.get(node.id, ()) if not self.flow.returns(edge)]
 
     def _branch(self, edge: Edge) -> str:
         if edge.source == edge.target:

@@ -129,6 +129,16 @@ def test_islands_and_lonely_steps_are_said() -> None:
     assert lines(diagram)[-1] == "3. C1. Этот шаг ни с чем не связан."
 
 
+def test_what_a_loop_brings_back_is_not_waited_for() -> None:
+    diagram = flow(
+        Node("a", "task", "Draft"), Node("f", "gateway_parallel"), Node("b", "task", "Law"), Node("c", "task", "Cost"),
+        Node("j", "gateway_parallel"), Node("g", "gateway_exclusive", "Fine?"), Node("r", "task", "Mend"),
+        Node("e", "end_event"), edges="a>f, f>b, f>c, b>j, c>j, j>g, g>r:No, r>f, g>e:Yes", kind="bpmn", language="en",
+    )  # fmt: skip
+    assert lines(diagram)[1] == "2. Split into parallel branches. Next, in parallel: steps 3 and 4."
+    assert lines(diagram)[4] == "5. Parallel branches join. Waits for steps 3 and 4."
+
+
 def test_self_loops_double_flows_and_cycles_without_a_start() -> None:
     diagram = flow(Node("a", "process", "A1"), Node("b", "process", "B1"), edges="a>b:x, a>b:y, b>b, b>a")
     assert lines(diagram) == [
