@@ -26,18 +26,17 @@ check: $(VENV)/.dev
 bench: $(VENV)/.base
 	$(BIN)/python bench/speed.py
 
-$(VENV)/bin/python: scripts/system-packages.sh
+$(VENV)/.python: scripts/system-packages.sh
 	@test -n "$(PYTHON)" || { echo "Diascribe needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1; }
 	PYTHON=$(PYTHON) sh scripts/system-packages.sh
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/.base: $(VENV)/.python pyproject.toml constraints.txt
 	$(INSTALL) .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	sh scripts/system-packages.sh --test
 	$(INSTALL) ".[dev]"
 	@touch $@
 

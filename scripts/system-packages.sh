@@ -1,11 +1,9 @@
 #!/bin/sh
 # Install the system packages that Diascribe uses: OCR languages and fonts. Used by make, CI and the Dockerfile.
-#   system-packages.sh [--test]    --test adds what only the tests use
 # Without root or apt nothing is installed and nothing fails: one line names each missing package and what it brings.
 set -eu
 
 wanted="tesseract-ocr-rus tesseract-ocr-eng fonts-dejavu-core fonts-liberation"
-[ "${1:-}" != "--test" ] || wanted="$wanted"
 # A Python from Debian comes without venv; others (python.org, pyenv, the Docker image) bring it.
 if ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
     wanted="$wanted python3 python3-venv"
@@ -17,7 +15,6 @@ brings() {
         tesseract-ocr-eng) echo "reads Latin text faster" ;;
         fonts-*) echo "draws Cyrillic on overlays and diagrams" ;;
         python3*) echo "makes the virtual environment" ;;
-        *) echo "is used by the tests" ;;
     esac
 }
 
@@ -34,8 +31,8 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 if [ "$as_root" != none ] && command -v apt-get >/dev/null 2>&1; then
     # shellcheck disable=SC2086  # the lists are words on purpose
-    if $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-        $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
+    if $as_root apt-get update -qq &&
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
         exit 0
     fi
 fi
