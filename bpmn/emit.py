@@ -3,7 +3,7 @@
 A lane without parent is a pool: a participant with a process of its own, or a black box when it holds nothing. Flows
 that BPMN does not allow (a sequence flow between pools, or to a document) become message flows or associations that
 remember in an attribute what they were. Text that XML cannot hold (control characters) is dropped.
-Knows nothing of layout: `layout` gives boxes and way points, `interchange` writes them.
+Knows nothing of where things lie: `layout` gives boxes and way points, `interchange` writes them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 
 from bpmn import names
+from bpmn.interchange import interchange
+from bpmn.layout import layout
 from bpmn.names import BPMN, OURS
+from bpmn.pools import Pool, pools
+from diagram.errors import InvalidDiagramError
 from diagram.kinds import Trigger
 from diagram.model import Diagram, Edge, Lane, Node
 
@@ -21,12 +25,20 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def emit(diagram: Diagram) -> str:
-    """The BPMN 2.0 XML document of a graph, UTF-8 text with its declaration."""
+    """The BPMN 2.0 XML document of a graph, UTF-8 text with its declaration.
+
+    Raises:
+        InvalidDiagramError: lanes or sub-processes are nested too deep to be written.
+    """
     for prefix, uri in names.PREFIXES.items():
         ET.register_namespace(prefix, uri)
-    root = _Writer(diagram).definitions()
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    try:
+        root = _Writer(diagram).definitions()
+        ET.indent(root)
+        text = ET.tostring(root, encoding="unicode")
+    except RecursionError as error:
+        raise InvalidDiagramError("lanes or sub-processes are nested too deep") from error
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 class _Writer:
@@ -40,7 +52,7 @@ class _Writer:
         for node in diagram.nodes:
             if node.parent is not None:
                 self.children.setdefault(node.parent, []).append(node)
-        self.pool = {node.id: self._pool_of(node) for node in diagram.nodes}
+        self.pools = pools(diagram)
         self.tags = self._tags()
         self.edges = [(f"e{i}", edge, self._carrier(edge)) for i, edge in enumerate(diagram.edges, 1)]
         self.incoming: dict[str, list[str]] = {}
@@ -57,54 +69,79 @@ class _Writer:
         root = ET.Element(_tag("definitions"), {"id": "definitions", "targetNamespace": OURS})
         root.set(f"{{{OURS}}}kind", self.diagram.kind)
         root.set(f"{{{OURS}}}language", self.diagram.language)
-        pools = [lane for lane in self.diagram.lanes if lane.parent is None]
-        collaborates = bool(pools) or any(carrier == "messageFlow" for _, _, carrier in self.edges)
+        messages = any(carrier == "messageFlow" for _, _, carrier in self.edges)
+        collaborates = bool(self.diagram.lanes) or messages
         if collaborates:
-            self._collaboration(root, pools)
+            self._collaboration(root)
         self._data_stores(root)
-        for pool in (*pools, None):
-            if pool is None and collaborates and None not in self.pool.values():
-                continue
-            if pool is None or self._has_content(pool):
-                self._process(root, pool)
+        written = [i for i, pool in enumerate(self.pools.pools) if self._has_content(pool)]
+        for i in written:
+            self._process(root, i)
+        if not written and not collaborates:
+            _add(root, "process", id="process", isExecutable="false")
+        interchange(
+            root,
+            self.diagram,
+            layout(self.diagram),
+            self.ids,
+            plane="collaboration" if collaborates else "process",
+            implicit={self._participant(i): pool for i, pool in self._implicit()} if collaborates else {},
+        )
         return root
 
-    def _collaboration(self, root: ET.Element, pools: list[Lane]) -> None:
+    def _collaboration(self, root: ET.Element) -> None:
         collaboration = _add(root, "collaboration", id="collaboration")
-        for pool in pools:
-            participant = _add(collaboration, "participant", id=self.ids[pool.id], name=pool.name)
+        for i, pool in enumerate(self.pools.pools):
+            participant = _add(collaboration, "participant", id=self._participant(i))
+            if pool.named:
+                participant.set("name", _clean(self.lanes[pool.lanes[0]].name))
+            else:
+                participant.set(f"{{{OURS}}}implicit", "true")
             if self._has_content(pool):
-                participant.set("processRef", f"process_{self.ids[pool.id]}")
-        if None in self.pool.values() or not pools:
-            implicit = _add(collaboration, "participant", id="participant", processRef="process")
-            implicit.set(f"{{{OURS}}}implicit", "true")
+                participant.set("processRef", self._process_id(i))
         self._flows(collaboration, "collaboration", "messageFlow")
         self._flows(collaboration, "collaboration", "association")
+
+    def _implicit(self) -> list[tuple[int, Pool]]:
+        return [(i, pool) for i, pool in enumerate(self.pools.pools) if not pool.named]
+
+    def _participant(self, index: int) -> str:
+        pool = self.pools.pools[index]
+        if pool.named:
+            return self.ids[pool.lanes[0]]
+        return "participant" if pool.free else f"participant_{self.ids[pool.lanes[0]]}"
+
+    def _process_id(self, index: int) -> str:
+        pool = self.pools.pools[index]
+        return "process" if pool.free else f"process_{self.ids[pool.lanes[0]]}"
 
     def _data_stores(self, root: ET.Element) -> None:
         for node in self.diagram.nodes:
             if self.tags[node.id] == "dataStoreReference":
                 _add(root, "dataStore", id=f"store_{self.ids[node.id]}", name=node.text)
 
-    def _process(self, root: ET.Element, pool: Lane | None) -> None:
-        name = f"process_{self.ids[pool.id]}" if pool else "process"
+    def _process(self, root: ET.Element, index: int) -> None:
+        pool, name = self.pools.pools[index], self._process_id(index)
         process = _add(root, "process", id=name, isExecutable="false")
-        if pool and any(lane.parent == pool.id for lane in self.diagram.lanes):
-            self._lane_set(process, pool, f"lanes_{self.ids[pool.id]}", "laneSet")
-        members = [n for n in self.diagram.nodes if self.pool[n.id] == (pool.id if pool else None) and not n.parent]
+        if pool.named:
+            lanes = [lane for lane in self.diagram.lanes if lane.parent == pool.lanes[0]]
+        else:
+            lanes = [self.lanes[lane] for lane in pool.lanes]
+        if lanes:
+            self._lane_set(process, lanes, f"lanes_{name}", "laneSet")
+        members = [n for n in self.diagram.nodes if self.pools.of_node[n.id] == index and not n.parent]
         self._elements(process, members, name)
 
-    def _lane_set(self, parent: ET.Element, lane: Lane, set_id: str, tag: str) -> None:
+    def _lane_set(self, parent: ET.Element, lanes: list[Lane], set_id: str, tag: str) -> None:
         lane_set = _add(parent, tag, id=set_id)
-        for inner in self.diagram.lanes:
-            if inner.parent != lane.id:
-                continue
-            element = _add(lane_set, "lane", id=self.ids[inner.id], name=inner.name)
+        for lane in lanes:
+            element = _add(lane_set, "lane", id=self.ids[lane.id], name=lane.name)
             for node in self.diagram.nodes:
-                if node.lane == inner.id and not node.parent and self.tags[node.id] in names.FLOW_NODES:
+                if node.lane == lane.id and not node.parent and self.tags[node.id] in names.FLOW_NODES:
                     _add(element, "flowNodeRef").text = self.ids[node.id]
-            if any(deeper.parent == inner.id for deeper in self.diagram.lanes):
-                self._lane_set(element, inner, f"lanes_{self.ids[inner.id]}", "childLaneSet")
+            deeper = [inner for inner in self.diagram.lanes if inner.parent == lane.id]
+            if deeper:
+                self._lane_set(element, deeper, f"lanes_{self.ids[lane.id]}", "childLaneSet")
 
     def _elements(self, parent: ET.Element, members: Iterable[Node], home: str) -> None:
         """Flow elements first, artifacts last, as the schema orders them."""
@@ -176,7 +213,8 @@ class _Writer:
             element.set(f"{{{OURS}}}trigger", node.trigger)
         if node.attached_to is not None and tag != "boundaryEvent":
             element.set(f"{{{OURS}}}attachedTo", self.ids[node.attached_to])
-        inherited = self.nodes[node.parent].lane if node.parent else self.pool[node.id]
+        pool = self.pools.pools[self.pools.of_node[node.id]]
+        inherited = self.nodes[node.parent].lane if node.parent else pool.lanes[0] if pool.named else None
         if node.lane not in (None, inherited) and (node.parent is not None or tag not in names.FLOW_NODES):
             element.set(f"{{{OURS}}}lane", self.ids[node.lane])
 
@@ -218,27 +256,22 @@ class _Writer:
     def _container(self, end: str) -> str | None:
         """The element that holds a node: its sub-process or its process."""
         node = self.nodes[end]
-        return node.parent or (f"process_{self.ids[pool]}" if (pool := self.pool[end]) else "process")
+        return node.parent or self._process_id(self.pools.of_node[end])
 
     def _home(self, edge: Edge) -> str:
         """Where a flow is written: the container of both ends, else the collaboration or the process outside."""
         ends = [self._container(end) if end in self.nodes else "collaboration" for end in (edge.source, edge.target)]
         if ends[0] == ends[1] and ends[0] is not None:
             return ends[0]
-        if any(lane.parent is None for lane in self.diagram.lanes):
-            return "collaboration"
-        return "process"
+        return "collaboration" if self.diagram.lanes else "process"
 
-    def _pool_of(self, node: Node) -> str | None:
-        while node.parent is not None:
-            node = self.nodes[node.parent]
-        at = node.lane
-        while at is not None and (above := self.lanes[at].parent) is not None:
-            at = above
-        return at
-
-    def _has_content(self, pool: Lane) -> bool:
-        return pool.id in self.pool.values() or any(lane.parent == pool.id for lane in self.diagram.lanes)
+    def _has_content(self, pool: Pool) -> bool:
+        """Whether a pool is more than a black box."""
+        if not pool.named:
+            return True
+        lane = pool.lanes[0]
+        inside = self.pools.of_lane[lane] in self.pools.of_node.values()
+        return inside or any(inner.parent == lane for inner in self.diagram.lanes)
 
 
 def _catches(tag: str) -> bool:
