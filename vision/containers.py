@@ -43,14 +43,21 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
     for frame in _outermost(frames):
         has_lanes = any(inside(s.box, frame) for s in symbols)
         named = any(inside(line.box, frame) for line in lines)
-        if has_lanes or (named and _wide(frame, unit, page)):
-            _split(grid, frame, symbols, None, containers)
+        if not (has_lanes or (named and _wide(frame, unit, page))):
+            continue
+        found: list[Container] = []
+        _split(grid, frame, symbols, None, found)
+        if len(found) == 1 and found[0].header is None and not _is_pool(frame, symbols, lines, unit, page):
+            continue
+        containers += [replace(c, parent=None if c.parent is None else c.parent + len(containers)) for c in found]
     for s in sorted(holders, key=lambda s: -area(s.box)):
-        if any(c.kind in ("pool", "lane") and iou(s.box, c.box) > 0.8 for c in containers) or _is_part(s, containers):
+        if any(c.kind in ("pool", "lane") and iou(s.box, c.box) > 0.8 for c in containers) or _is_part(s, containers, unit):
             continue
         if _cut(s.box, symbols, unit) >= 2:
             continue
-        kind: Kind = "subprocess" if s.outline != "rectangle" or containers else "pool"
+        held = sum(inside(n.box, s.box) for n in symbols)
+        pool = s.outline == "rectangle" and not containers and held > 0.85 * len(symbols)
+        kind: Kind = "pool" if pool else "subprocess"
         containers.append(Container(kind, s.box, confidence=s.confidence, shape=s))
     frames_shapes = [s for s in symbols if any(iou(s.box, c.box) > 0.8 for c in containers)]
     strips = [c.header for c in containers if c.header]
@@ -196,19 +203,25 @@ def _cut(box: Box, symbols: Sequence[Shape], unit: float) -> int:
     return count
 
 
+def _is_pool(box: Box, symbols: Sequence[Shape], lines: Sequence[TextLine], unit: float, page: Page) -> bool:
+    """A plain frame is a pool when its name is turned, or it is a bar with a name, or it holds nearly everything."""
+    if any(line.turn and line.box[0] - box[0] < 2.5 * unit and share(line.box, box) > 0.9 for line in lines):
+        return True
+    held = sum(inside(s.box, box) for s in symbols)
+    return held == 0 and _wide(box, unit, page) or held > 0.85 * len(symbols)
+
+
 def _wide(box: Box, unit: float, page: Page) -> bool:
     width, height = size(box)
     return max(width, height) > 0.45 * max(page.size) and max(width, height) > 5 * min(width, height)
 
 
-def _is_part(shape: Shape, containers: Sequence[Container]) -> bool:
+def _is_part(shape: Shape, containers: Sequence[Container], unit: float) -> bool:
     """A face that is a piece of a lane: three of its sides lie on the frame of one."""
     for c in containers:
         if c.kind == "subprocess" or share(shape.box, c.box) < 0.9:
             continue
-        near = sum(
-            abs(a - b) < 0.06 * max(size(c.box)) + 6 for a, b in zip(shape.box, c.box, strict=True)
-        )
+        near = sum(abs(a - b) < 0.6 * unit for a, b in zip(shape.box, c.box, strict=True))
         if near >= 2:
             return True
     return False

@@ -13,7 +13,7 @@ import numpy as np
 
 from vision.parts import Floats, Outline
 
-PRIOR: dict[Outline, float] = {"circle": 0.015, "diamond": 0.015, "rectangle": 0.006}  # of near ties the plainer
+PRIOR: dict[Outline, float] = {"circle": 0.03, "diamond": 0.015, "rectangle": 0.006}  # of near ties the plainer
 GRID = 96  # templates are compared on a GRID x GRID raster of the bounding box
 
 

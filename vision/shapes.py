@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vision.boxes import area, centre, inside, share, size, union
 from vision.containers import find_containers
@@ -21,7 +22,7 @@ from vision.parts import Box, Bytes, Floats, Outline, Page, Scene, Shape, TextLi
 from vision.rings import Ring, best_circle, best_diamond, rings
 from vision.walls import Walls, find_walls
 
-MIN_IOU = 0.86
+MIN_IOU, MIN_IOU_SMALL = 0.86, 0.8  # of circles and diamonds the border is checked as well
 MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
 MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
 BOXY: frozenset[Outline] = frozenset({"rectangle", "rounded", "stadium"})
@@ -39,9 +40,10 @@ class Candidate:
 def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
     """All symbols and frames of the page. `lines` are used to tell letters from symbols."""
     walls = find_walls(page)
+    distance = cv2.distanceTransform(cv2.bitwise_not(walls.ink), cv2.DIST_L2, 3)
     letters = _Letters(page, lines)
-    faces = [c for c in _faces(page, walls) if not letters.covers(c.shape.box)]
-    blobs = [c for c in _blobs(page, walls, faces) if not letters.covers(c.shape.box)]
+    faces = [c for c in _faces(page, walls, distance) if not letters.covers(c.shape.box)]
+    blobs = [c for c in _blobs(page, walls, distance, faces) if not letters.covers(c.shape.box)]
     candidates = _resolve([*faces, *blobs], lines, page.unit)
     return find_containers(page, walls, [c.shape for c in candidates], lines)
 
@@ -66,7 +68,7 @@ class _Letters:
         return bool(np.any((inside > 0.75 * area) & (short < 1.3 * thick)))
 
 
-def _faces(page: Page, walls: Walls) -> list[Candidate]:
+def _faces(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Candidate]:
     """Closed regions whose contour fits an outline."""
     unit = page.unit
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.bitwise_not(walls.wall), connectivity=4)
@@ -80,15 +82,26 @@ def _faces(page: Page, walls: Walls) -> list[Candidate]:
         if contour is None:
             continue
         found = fit(contour)
-        if found.iou < MIN_IOU or (found.outline in ("circle", "diamond") and min(w, h) < MIN_SMALL * unit):
+        small = found.outline in ("circle", "diamond")
+        if found.iou < (MIN_IOU_SMALL if small else MIN_IOU) or (small and min(w, h) < MIN_SMALL * unit):
             continue
-        shape = _bordered(page, walls, contour, found.outline, found.corner)
+        outline = _round_or_pointed(distance, contour) if small else found.outline
+        shape = _bordered(page, walls, contour, outline, found.corner)
         if shape is not None:
             out.append(Candidate(shape, True, found.solidity))
     return out
 
 
-def _contour(labels: np.ndarray, i: int, x: int, y: int, w: int, h: int) -> Floats | None:
+def _round_or_pointed(distance: NDArray[np.float32], contour: Floats) -> Outline:
+    """Circle or diamond: by area, and where that leaves doubt (cut tips) by which of the two lies on the ink."""
+    as_circle, as_diamond = overlap(contour, "circle"), overlap(contour, "diamond")
+    if abs(as_circle - as_diamond) < 0.2:
+        box = _box_of(_grow(contour, 3.0))
+        return "diamond" if best_diamond(distance, box).coverage > best_circle(distance, box).coverage else "circle"
+    return "diamond" if as_diamond > as_circle else "circle"
+
+
+def _contour(labels: NDArray[np.int32], i: int, x: int, y: int, w: int, h: int) -> Floats | None:
     """(n, 2) outer contour of label i in its bounding box, in page pixels; large regions are sampled coarser."""
     step = max(1, int((w * h / 600_000) ** 0.5))
     part = np.zeros((-(-h // step) + 2, -(-w // step) + 2), np.uint8)
@@ -177,7 +190,9 @@ def _grow(contour: Floats, by: float) -> Floats:
     return centre + (contour - centre) * ((half + by) / half)
 
 
-def _blobs(page: Page, walls: Walls, faces: Sequence[Candidate]) -> list[Candidate]:
+def _blobs(
+    page: Page, walls: Walls, distance: NDArray[np.float32], faces: Sequence[Candidate]
+) -> list[Candidate]:
     """Circles and diamonds whose inside is not one clean face."""
     unit = page.unit
     solid = _solid(walls, 3.4 * unit)
@@ -185,7 +200,6 @@ def _blobs(page: Page, walls: Walls, faces: Sequence[Candidate]) -> list[Candida
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     opened = cv2.morphologyEx(solid, cv2.MORPH_OPEN, kernel)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
-    distance = cv2.distanceTransform(cv2.bitwise_not(walls.ink), cv2.DIST_L2, 3)
     out: list[Candidate] = []
     for i in range(1, count):
         x, y, w, h, _ = (int(v) for v in stats[i])
@@ -209,7 +223,7 @@ def _solid(walls: Walls, limit: float) -> Bytes:
     return (small[labels] * np.uint8(255)).astype(np.uint8)
 
 
-def _small(page: Page, distance: np.ndarray, contour: Floats) -> Shape | None:
+def _small(page: Page, distance: NDArray[np.float32], contour: Floats) -> Shape | None:
     """The circle or diamond that explains a blob best, if one does."""
     box = _box_of(contour)
     as_circle, as_diamond = overlap(contour, "circle"), overlap(contour, "diamond")

@@ -34,6 +34,8 @@ def find_walls(page: Page) -> Walls:
     ink = cv2.threshold(hat, float(np.clip(7 * noise, 22, 60)), 255, cv2.THRESH_BINARY)[1]
     slope = _strongest(cv2.morphologyEx(page.rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     step = cv2.threshold(slope, float(np.clip(5 * noise, 9, 45)), 255, cv2.THRESH_BINARY)[1]
+    beside = cv2.dilate(ink, np.ones((5, 5), np.uint8))  # the slopes of a stroke are not borders of a fill
+    step[beside > 0] = 0
     return Walls(ink=ink, wall=cv2.bitwise_or(ink, step))
 
 
