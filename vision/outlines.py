@@ -48,6 +48,8 @@ def fit(contour: Floats) -> Fit:
     iou = iou + np.array([PRIOR.get(name, 0.0) for name in names])
     best = int(iou.argmax())
     corner = _corner(hull, float(width), float(height))
+    if names[best] == "rounded" and corner > 0.36 and 0.8 < width / height < 1.25:
+        return Fit("circle", float(iou[best]), corner, solidity)
     return Fit(names[best], float(min(1.0, iou[best])), corner, solidity)
 
 
@@ -122,6 +124,8 @@ def _templates(step: int) -> tuple[list[Outline], np.ndarray, np.ndarray]:
         top = [(0.5 - 0.5 * np.cos(a), cap - cap * np.sin(a)) for a in t]
         bottom = [(0.5 + 0.5 * np.cos(a), 1 - cap + cap * np.sin(a)) for a in t]
         add("cylinder", top + bottom)
+        sag = [(0.5 - 0.5 * np.cos(a), cap * np.sin(a)) for a in t]
+        add("cylinder", sag + bottom, convex=False)  # the body under the lid
     x = np.linspace(1, 0, 32)
     for depth in (0.06, 0.1, 0.15):
         wave = [(v, 1 - depth - depth * np.sin(2 * np.pi * v)) for v in x]

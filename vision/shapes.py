@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.boxes import area, centre, inside, share, size, union
+from vision.boxes import area, centre, inside, iou, share, size, union
 from vision.containers import find_containers
 from vision.outlines import fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Scene, Shape, TextLine
@@ -39,10 +39,12 @@ class Candidate:
 
 def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
     """All symbols and frames of the page. `lines` are used to tell letters from symbols."""
-    walls = find_walls(page)
+    walls = find_walls(page, lines)
     distance = cv2.distanceTransform(cv2.bitwise_not(walls.ink), cv2.DIST_L2, 3)
     letters = _Letters(page, lines)
-    faces = [c for c in _faces(page, walls, distance) if not letters.covers(c.shape.box)]
+    faces = _faces(page, walls, walls.wall, distance)
+    faces += [_dashed(c) for c in _faces(page, walls, walls.joined, distance) if not _known(c.shape.box, faces)]
+    faces = [c for c in faces if not letters.covers(c.shape.box)]
     blobs = [c for c in _blobs(page, walls, distance, faces) if not letters.covers(c.shape.box)]
     candidates = _resolve([*faces, *blobs], lines, page.unit)
     return find_containers(page, walls, [c.shape for c in candidates], lines)
@@ -68,10 +70,18 @@ class _Letters:
         return bool(np.any((inside > 0.75 * area) & (short < 1.3 * thick)))
 
 
-def _faces(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Candidate]:
-    """Closed regions whose contour fits an outline."""
+def _known(box: Box, candidates: Sequence[Candidate]) -> bool:
+    return any(iou(box, c.shape.box) > 0.7 for c in candidates)
+
+
+def _dashed(candidate: Candidate) -> Candidate:
+    return replace(candidate, shape=replace(candidate.shape, dashed=True))
+
+
+def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32]) -> list[Candidate]:
+    """Regions closed by `wall` whose contour fits an outline."""
     unit = page.unit
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.bitwise_not(walls.wall), connectivity=4)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.bitwise_not(wall), connectivity=4)
     out: list[Candidate] = []
     width, height = page.size
     for i in range(1, count):
@@ -86,10 +96,28 @@ def _faces(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Cand
         if found.iou < (MIN_IOU_SMALL if small else MIN_IOU) or (small and min(w, h) < MIN_SMALL * unit):
             continue
         outline = _round_or_pointed(distance, contour) if small else found.outline
+        if outline == "cylinder":
+            contour = _lidded(contour, stats)
         shape = _bordered(page, walls, contour, outline, found.corner)
         if shape is not None:
             out.append(Candidate(shape, True, found.solidity))
     return out
+
+
+def _lidded(contour: Floats, stats: NDArray[np.int32]) -> Floats:
+    """The body of a cylinder together with the flat faces (lid, rings) right above it."""
+    (x0, y0), (x1, y1) = contour.min(0), contour.max(0)
+    width, top = x1 - x0, y0
+    left, right = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_LEFT] + stats[:, cv2.CC_STAT_WIDTH]
+    bottom = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT]
+    wide = (abs(left - x0) < 0.15 * width) & (abs(right - x1) < 0.15 * width) & (bottom < y1)
+    for _ in range(4):
+        above = wide & (abs(bottom - top) < 0.35 * width) & (stats[:, cv2.CC_STAT_TOP] < top - 2)
+        above &= stats[:, cv2.CC_STAT_HEIGHT] < 0.6 * width
+        if not above.any():
+            break
+        top = float(stats[above, cv2.CC_STAT_TOP].min())
+    return np.concatenate([contour, [(x0, top), (x1, top)]]) if top < y0 else contour
 
 
 def _round_or_pointed(distance: NDArray[np.float32], contour: Floats) -> Outline:
@@ -195,7 +223,7 @@ def _blobs(
 ) -> list[Candidate]:
     """Circles and diamonds whose inside is not one clean face."""
     unit = page.unit
-    solid = _solid(walls, 3.4 * unit)
+    solid = _solid(walls, 5.2 * unit)
     radius = max(2, int(round(0.3 * unit)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     opened = cv2.morphologyEx(solid, cv2.MORPH_OPEN, kernel)

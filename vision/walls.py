@@ -5,12 +5,13 @@ Knows only pixels: not what a stroke belongs to.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from vision.parts import Bytes, Page
+from vision.parts import Bytes, Page, TextLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +20,15 @@ class Walls:
 
     ink: strokes and marks darker than what surrounds them, whatever their colour.
     wall: ink and the borders between differently coloured fills.
+    joined: wall with the gaps of dashed and dotted lines closed.
     """
 
     ink: Bytes
     wall: Bytes
+    joined: Bytes
 
 
-def find_walls(page: Page) -> Walls:
+def find_walls(page: Page, lines: Sequence[TextLine]) -> Walls:
     """Strokes by black-hat per channel (survives fills and gradients), fills by their morphological gradient."""
     size = int(round(1.15 * page.unit)) | 1
     noise = _noise(page.gray)
@@ -36,7 +39,22 @@ def find_walls(page: Page) -> Walls:
     step = cv2.threshold(slope, float(np.clip(5 * noise, 9, 45)), 255, cv2.THRESH_BINARY)[1]
     beside = cv2.dilate(ink, np.ones((5, 5), np.uint8))  # the slopes of a stroke are not borders of a fill
     step[beside > 0] = 0
-    return Walls(ink=ink, wall=cv2.bitwise_or(ink, step))
+    wall = cv2.bitwise_or(ink, step)
+    return Walls(ink=ink, wall=wall, joined=cv2.bitwise_or(wall, _dashes(ink, page.unit, lines)))
+
+
+def _dashes(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
+    """The small strokes of the page that are no letters, joined where they follow each other closely."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    long = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    dash = (long <= 1.1 * unit) & (stats[:, cv2.CC_STAT_AREA] >= 3)
+    dash[0] = False
+    mask = (dash[labels] * np.uint8(255)).astype(np.uint8)
+    for line in lines:
+        x0, y0, x1, y1 = (int(v) for v in line.box)
+        mask[max(0, y0) : y1, max(0, x0) : x1] = 0
+    size = int(0.5 * unit) | 1
+    return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
 
 
 def _strongest(rgb: Bytes) -> Bytes:
