@@ -158,7 +158,7 @@ def _says_something(line: TextLine) -> bool:
 def _distinct(lines: list[TextLine]) -> list[TextLine]:
     """One reading of each place: of two that overlap by half of the smaller, the surer one with more letters."""
     kept: list[TextLine] = []
-    for line in sorted(lines, key=lambda line: -line.confidence * min(len(line.text), 6)):
+    for line in sorted(lines, key=lambda line: -line.confidence * len(line.text)):
         if all(_overlap(line.box, other.box) < 0.5 for other in kept):
             kept.append(line)
     return sorted(kept, key=lambda line: (line.box[1], line.box[0]))
