@@ -31,6 +31,7 @@ _TYPES: Final[dict[str, tuple[NodeType, NodeType]]] = {  # in a flowchart, in BP
     "start": ("terminator", "start_event"),
     "end": ("terminator", "end_event"),
 }
+_ANSWER: Final = re.compile(r"\((да|нет|yes|no)\)", re.IGNORECASE)
 _SHAPES: Final = (("{", "}"), ("([", "])"), ("((", "))"), ("(", ")"), ("<", ">"))
 
 
@@ -91,6 +92,11 @@ def _split(line: str) -> tuple[list[str], list[str]]:
         labels.append(label.strip(' "«»“”'))
         at = arrow.end()
     parts.append(line[at:].strip().removesuffix("."))
+    for i in range(len(parts) - 2, 0, -1):
+        answer = _ANSWER.fullmatch(parts[i])
+        if answer:  # `Верно? → (да) → Принять`
+            labels[i - 1 : i + 1] = [answer[1]]
+            del parts[i]
     return parts, labels
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from diagram.kinds import Language
 from diagram.model import Diagram
-from mermaid.draft_sentences import SentenceReader
+from mermaid.draft_sentences import SentenceReader, bare_condition
 from mermaid.draft_statements import Action, Choice, Goto, Loop, Parallel, Statement, Stop, build, capital
 
 __all__ = ["read_outline"]
@@ -30,6 +30,9 @@ _MARKED: Final = re.compile(
     re.IGNORECASE,
 )
 _PLAIN: Final = re.compile(r"(?P<indent>[ \t]*)(?P<text>\S.*)")
+_CLOSES: Final = re.compile(  # ends of blocks in pseudo-code, which indents tell as well
+    r"\s*(?:end\s?(?:if|while|for|loop|repeat)|fi|конец\s+(?:если|цикла|условия)|все-если|[{}])[.;]?\s*", re.IGNORECASE
+)
 _REST: Final = re.compile(r"(?:то|иначе|then|else|otherwise)\b")  # never begins a step
 _REPEAT: Final = re.compile(
     r"(?:повторять|повторяем|повторить|repeat)(?:\s+следующее|\s+the\s+following)?", re.IGNORECASE
@@ -77,6 +80,8 @@ def _items(text: str, warnings: list[str], opens: Callable[[str], bool]) -> list
         if re.match(r"\s*(?:#{1,6}\s|```|-{3,}\s*$|={3,}\s*$|[↓→⬇|▼]+\s*$)", line):
             if not line.lstrip().startswith(("```", "---", "===", "↓", "→", "⬇", "|", "▼")) and out:
                 warnings.append(f"Taken as a heading, not as a step: {line.strip()}")
+            continue
+        if _CLOSES.fullmatch(line):
             continue
         marked = _MARKED.match(line)
         if marked:
@@ -185,9 +190,13 @@ class _Reader:
         isolated: list[Statement] = [] if numbered and not self.continues(item.text) else out
         for sentence in self.sentences.sentences(item.text):
             self.sentences.read(sentence, isolated, role)
+        goes_on = item.marked and not any(inner.marked for inner in item.inner)
+        if goes_on:  # paragraphs of one step
+            for inner in item.inner:
+                self.item(inner, isolated, depth + 1, role)
         if isolated is not out:
             out.extend(isolated)
-        if item.inner:
+        if item.inner and not goes_on:
             self.nest(item, out, before, depth, role)
 
     def begins(self, text: str) -> bool:
@@ -272,7 +281,7 @@ class _Reader:
         question = text.rstrip(" :")
         if not worded and not question.endswith("?") and not all(answers):
             return False
-        if not any(answers):
+        if not any(answers) or (len(answers) < 2 and not worded and not question.endswith("?")):
             return False
         branches: list[tuple[str, list[Statement]]] = []
         other: list[Statement] | None = None
@@ -318,7 +327,7 @@ class _Reader:
         return (label, match["body"]) if len(label.split()) <= 8 else None
 
     def condition(self, text: str) -> str:
-        return re.sub(r"[\s,]+(?:то|then)$", "", text).strip(" ,:—–-")
+        return bare_condition(re.sub(r"[\s,]+(?:то|then)$", "", text))
 
     def nest(self, item: _Item, out: list[Statement], before: int, depth: int, role: str) -> None:
         """What stands under a line that opened nothing: the rest of its branch, or its sub-steps."""

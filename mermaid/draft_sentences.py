@@ -13,7 +13,7 @@ from diagram.kinds import Language
 from mermaid.draft_lexicon import LEXICONS, Lexicon
 from mermaid.draft_statements import Action, Choice, Goto, Loop, Parallel, Statement, Stop, capital
 
-__all__ = ["SentenceReader"]
+__all__ = ["SentenceReader", "bare_condition"]
 
 _LONGEST: Final = 600
 _DEEPEST: Final = 12
@@ -219,7 +219,7 @@ class SentenceReader:
         else:
             comma = _COMMA.search(text)
             condition, rest = (text[: comma.start()], text[comma.end() :]) if comma else (text, "")
-        condition = condition.strip(" ,:—–-")
+        condition = bare_condition(condition)
         rest = rest.lstrip(" ,:—–-")
         place = self._own_else(rest)
         body, other = (rest[: place.start()], rest[place.end() :]) if place else (rest, "")
@@ -245,7 +245,7 @@ class SentenceReader:
 
     def _body(self, text: str, role: str, depth: int) -> list[Statement]:
         out: list[Statement] = []
-        text = text.strip(" ,.;:—–")
+        text = text.strip(" ,.;:—–").lstrip("- ")
         if text:
             self.read(text, out, role, depth + 1)
         return out
@@ -288,6 +288,12 @@ class SentenceReader:
         match = opening.match(text)
         rest = text[match.end() :] if match else text
         return capital(rest) if match and rest else text
+
+
+def bare_condition(text: str) -> str:
+    """The condition without brackets around all of it."""
+    text = text.strip(" ,:—–-")
+    return text[1:-1].strip() if re.fullmatch(r"\([^()]+\)", text) else text
 
 
 def _unquoted(text: str) -> str:

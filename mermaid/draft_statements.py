@@ -109,6 +109,7 @@ _TYPES: Final[dict[DiagramKind, dict[_Kind, NodeType]]] = {
     },
 }
 _MOST_JUMPS: Final = 10  # steps in a row that only lead on
+_ASSIGNS: Final = re.compile(r"\w{1,40}(?:\[[^\]]{0,40}\])?\s?(?:[:+*/-]?=|[<>≤≥≠])")
 _VERB: Final[dict[Language, re.Pattern[str]]] = {
     "ru": re.compile(r"[а-яё]+(?:ет|ёт|ит|ют|ут|ят|ат)(?:ся)?"),
     "en": re.compile(r"[a-z]+s"),
@@ -347,5 +348,5 @@ def _roles(statements: Sequence[Statement]) -> list[str]:
 
 
 def capital(text: str) -> str:
-    """The text with a capital first letter, unless its first word is a single letter: a variable keeps its case."""
-    return text if not text[1:2].isalpha() else text[:1].upper() + text[1:]
+    """The text with a capital first letter; a variable, such as in `n > 1` or `max = a`, keeps its case."""
+    return text if not text[1:2].isalpha() or _ASSIGNS.match(text) else text[:1].upper() + text[1:]

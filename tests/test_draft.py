@@ -152,6 +152,29 @@ def test_parallel_work_has_bars_around_it(text: str) -> None:
     }
 
 
+def test_paragraphs_and_pseudo_code() -> None:
+    steps = "1. Get order\n\n2. Check payment.\n   If unpaid, remind and go to step 2.\n\n3. Ship"
+    assert edges(draft(steps).diagram) == {
+        "Get order > Check payment", "Check payment > Unpaid?", "Unpaid? > Remind : Yes",
+        "Remind > Check payment", "Unpaid? > Ship : No",
+    }  # fmt: skip
+    code = "if (a > b) then\n  max = a\nelse\n  max = b\nend if\nprint max"
+    assert edges(draft(code).diagram) == {
+        "a > b? > max = a : Yes", "a > b? > max = b : No", "max = a > Print max", "max = b > Print max",
+    }  # fmt: skip
+
+
+def test_branches_below_a_numbered_condition() -> None:
+    text = (
+        "5. Если балл ниже 300:\n   - отказать\n   - конец\n   Если балл до 600:"
+        "\n   - рассмотреть\n   Иначе:\n   - одобрить\n6. Архив"
+    )
+    assert edges(draft(text).diagram) == {
+        "Балл? > Отказать : ниже 300", "Отказать > Конец", "Балл? > Рассмотреть : до 600", "Балл? > Одобрить : Иначе",
+        "Рассмотреть > Архив", "Одобрить > Архив", "Архив > Конец",
+    }  # fmt: skip
+
+
 def test_branches_merge_before_a_bar() -> None:
     diagram = draft("Если а1, то б1, иначе в1. Одновременно: пить чай, читать книгу. Спать.").diagram
     merges = [node.id for node in diagram.nodes if node.type == "decision" and not node.text]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from diagram.errors import InputError, InvalidDiagramError
-from diagram.kinds import DIAGRAM_KINDS, LANGUAGES, NODE_TYPES, TRIGGERS
+from diagram.kinds import DIAGRAM_KINDS, LANGUAGES, NODE_TYPES, TRIGGERS, Language
 from diagram.model import Diagram, Edge, Lane, Node
 from diagram.narrate import narrate, table
 from mermaid.draft import draft
@@ -61,6 +62,17 @@ def test_every_type_and_trigger_labelled_or_not(kind: str, language: str) -> Non
     for flows in ((), edges):
         diagram = Diagram(kind, tuple(nodes), flows, (), language)  # type: ignore[arg-type]
         assert_same(diagram, narrate(diagram).text)
+        assert_same(diagram, table(diagram))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_graph_of_the_check_pictures(language: Language) -> None:
+    paths = sorted((Path(__file__).parent.parent / "data" / "check").glob("*/*.json"))
+    assert len(paths) > 80
+    for path in paths:
+        diagram = Diagram.from_json(json.loads(path.read_text(encoding="utf-8"))).replace(language=language)
+        told = narrate(diagram)
+        assert_same(diagram, f"{told.title}\n\n{told.text}")
         assert_same(diagram, table(diagram))
 
 
