@@ -56,11 +56,24 @@ def label(lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connecto
             rest.append(line)
         else:
             inner.setdefault(owner, []).append(line)
+    if _has_icons(scene, inner):  # a letter in an event or gateway is its marker
+        for i in [i for i, found in inner.items() if scene.shapes[i].outline in ("circle", "diamond")]:
+            if sum(len(line.text) for line in inner[i]) <= 2:
+                del inner[i]
     names, rest = _frame_names(rest, scene.containers, unit)
     blocks = group([line for line in rest if line.turn == 0], unit) + [_block([x]) for x in rest if x.turn]
     shapes = {i: _block(found) for i, found in inner.items()}
     beside, along, free = _assign(blocks, scene, shapes, connectors, unit)
     return Labels({**shapes, **beside}, names, along, tuple(free))
+
+
+def _has_icons(scene: Scene, inner: dict[int, list[TextLine]]) -> bool:
+    """Whether circles and diamonds of this page carry markers (BPMN) rather than words."""
+    if any(c.kind in ("pool", "lane") for c in scene.containers):
+        return True
+    small = [i for i, s in enumerate(scene.shapes) if s.outline in ("circle", "diamond")]
+    wordy = sum(sum(len(line.text) for line in inner.get(i, [])) > 2 for i in small)
+    return any(scene.shapes[i].double for i in small) or (len(small) >= 3 and wordy == 0)
 
 
 def _inside_shape(line: TextLine, shapes: Sequence[Shape]) -> int | None:
@@ -83,21 +96,25 @@ def _block(lines: Sequence[TextLine]) -> Block:
 
 
 def _reading_order(lines: Sequence[TextLine]) -> list[TextLine]:
-    """Top to bottom; pieces of one row left to right. Turned lines read from the outside in."""
-    if lines and all(line.turn == 90 for line in lines):
-        return sorted(lines, key=lambda line: (line.box[0], -line.box[3]))
-    if lines and all(line.turn == 270 for line in lines):
-        return sorted(lines, key=lambda line: (-line.box[2], line.box[1]))
-    rows: list[list[TextLine]] = []
-    for line in sorted(lines, key=lambda line: centre(line.box)[1]):
+    """Top to bottom, pieces of one row left to right, as the reader of the (turned) text sees it."""
+    turns = {line.turn for line in lines}
+    turn = turns.pop() if len(turns) == 1 else 0
+    rows: list[list[tuple[Box, TextLine]]] = []
+    for box, line in sorted(((_as_read(line.box, turn), line) for line in lines), key=lambda x: centre(x[0])[1]):
         if rows:
-            last = union(x.box for x in rows[-1])
-            overlap = min(last[3], line.box[3]) - max(last[1], line.box[1])
-            if overlap > 0.55 * min(size(last)[1], size(line.box)[1]):
-                rows[-1].append(line)
+            last = union(b for b, _ in rows[-1])
+            overlap = min(last[3], box[3]) - max(last[1], box[1])
+            if overlap > 0.55 * min(size(last)[1], size(box)[1]):
+                rows[-1].append((box, line))
                 continue
-        rows.append([line])
-    return [line for row in rows for line in sorted(row, key=lambda line: line.box[0])]
+        rows.append([(box, line)])
+    return [line for row in rows for _, line in sorted(row, key=lambda x: x[0][0])]
+
+
+def _as_read(box: Box, turn: int) -> Box:
+    """The box after its text was turned upright."""
+    x0, y0, x1, y1 = box
+    return (-y1, x0, -y0, x1) if turn == 90 else (y0, -x1, y1, -x0) if turn == 270 else box
 
 
 def group(lines: Sequence[TextLine], unit: float) -> list[Block]:
@@ -123,8 +140,8 @@ def _continues(a: TextLine, b: TextLine, unit: float) -> bool:
     """Whether two lines are neighbours in one block: close, overlapping sideways, aligned, of like height."""
     gx, gy = gaps(a.box, b.box)
     ha, hb = size(a.box)[1], size(b.box)[1]
-    line = max(ha, hb, 0.6 * unit)
-    if gy > 0.75 * line or max(ha, hb) > 1.9 * min(ha, hb) + 0.3 * unit:
+    line = max(ha, hb, 0.7 * unit)
+    if gy > 1.05 * line or max(ha, hb) > 1.9 * min(ha, hb) + 0.3 * unit:
         return False
     if gy < -0.4 * line:  # same row
         return 0 <= gx < 0.5 * line
@@ -132,7 +149,7 @@ def _continues(a: TextLine, b: TextLine, unit: float) -> bool:
         return False
     centred = abs(centre(a.box)[0] - centre(b.box)[0])
     flush = min(abs(a.box[0] - b.box[0]), abs(a.box[2] - b.box[2]))
-    return min(centred, flush) < 0.9 * line
+    return min(centred, flush) < (0.9 if gy < 0.7 * line else 0.5) * line
 
 
 def _frame_names(

@@ -62,7 +62,7 @@ def _flatten(image: Image.Image) -> Bytes:
         if image.getextrema()[3][0] < 255:
             rgba = np.asarray(image)
             ink = rgba[..., :3][rgba[..., 3] > 128]
-            all_light = len(ink) > 0 and float(np.percentile(ink.max(1), 5)) > 150
+            all_light = len(ink) > 0 and float(np.percentile(ink.max(1), 0.2)) > 150
             paper = Image.new("RGBA", image.size, "black" if all_light else "white")
             image = Image.alpha_composite(paper, image)
     return np.asarray(image.convert("RGB")).copy()
