@@ -37,10 +37,10 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
     nodelike = [s for s in shapes if min(size(s.box)) >= 1.3 * unit]
     holders = [s for s in shapes if s.outline in BOXY and sum(inside(n.box, s.box) for n in nodelike) >= 2]
     symbols = [s for s in nodelike if s not in holders]
-    grid = _Grid(walls.wall, unit)
+    grid = _Grid(walls.wall, unit, [s.box for s in shapes if _covers(s, page)])
     frames = grid.frames(symbols)
     containers: list[Container] = []
-    for frame in _outermost(frames):
+    for frame in _pool_frames(grid, frames, symbols, lines):
         has_lanes = any(inside(s.box, frame) for s in symbols)
         named = any(inside(line.box, frame) for line in lines)
         if not (has_lanes or (named and _wide(frame, unit, page))):
@@ -75,22 +75,22 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
 class _Grid:
     """Long straight lines of a page and the rectangles they close."""
 
-    def __init__(self, wall: Bytes, unit: float) -> None:
-        self._wall, self._unit = wall, unit
+    def __init__(self, wall: Bytes, unit: float, blockers: Sequence[Box]) -> None:
+        self._wall, self.unit, self._blockers = wall, unit, blockers
         self.horizontal = self._segments(wall)
         self.vertical = self._segments(wall.T)
         self.slack = max(3.0, 0.35 * unit)
 
     def _segments(self, wall: Bytes) -> list[Segment]:
-        length = int(7 * self._unit)
+        length = int(7 * self.unit)
         wall = np.ascontiguousarray(wall)
         kernel = np.ones((1, length), np.uint8)
         opened = cv2.morphologyEx(wall, cv2.MORPH_OPEN, kernel)
         count, _, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
         rows = [tuple(int(v) for v in stats[i]) for i in range(1, count)]
-        thin = [(x, y, w, h) for x, y, w, h, _ in rows if h <= 0.8 * self._unit]
+        thin = [(x, y, w, h) for x, y, w, h, _ in rows if h <= 0.8 * self.unit]
         out = [Segment(y + h / 2, float(x), float(x + w), float(h)) for x, y, w, h in thin]
-        return _joined(sorted(out, key=lambda s: (s.at, s.start)), self._unit)
+        return _joined(sorted(out, key=lambda s: (s.at, s.start)), self.unit)
 
     def covered(self, axis: Literal["h", "v"], at: float, start: float, end: float) -> float:
         """Share of the straight way that lies on walls."""
@@ -103,7 +103,7 @@ class _Grid:
 
     def frames(self, symbols: Sequence[Shape]) -> list[Box]:
         """Closed rectangles of long lines that no symbol straddles."""
-        unit, slack = self._unit, self.slack
+        unit, slack = self.unit, self.slack
         out: list[Box] = []
         rows = self.horizontal
         for i, top in enumerate(rows):
@@ -123,20 +123,40 @@ class _Grid:
                     out.append(box)
         return out
 
-    def across(self, axis: Literal["h", "v"], box: Box) -> list[float]:
-        """Positions of lines that span the box from side to side, its own border left out."""
+    def across(self, axis: Literal["h", "v"], box: Box, *, bounded: bool = False) -> list[float]:
+        """Positions of lines that span the box from side to side, its own border left out. Where a symbol covers the
+        line it is taken to go on. bounded: lines that run on beyond the box do not count (flows do)."""
         x0, y0, x1, y1 = box
         low, high, start, end = (y0, y1, x0, x1) if axis == "h" else (x0, x1, y0, y1)
         found = self.horizontal if axis == "h" else self.vertical
         out: list[float] = []
         for s in found:
-            if not low + self.slack < s.at < high - self.slack:
+            if not low + self.slack < s.at < high - self.slack or (out and s.at - out[-1] <= self.slack):
                 continue
-            if s.start > start + self.slack or s.end < end - self.slack:
+            parts = [p for p in found if abs(p.at - s.at) < 0.35 * self.unit and p.end > start and p.start < end]
+            if not parts:
                 continue
-            if not out or s.at - out[-1] > self.slack:
+            first, last = min(p.start for p in parts), max(p.end for p in parts)
+            if first > start + self.slack or last < end - self.slack:
+                continue
+            if bounded and (first < start - 2 * self.unit or last > end + 2 * self.unit):
+                continue
+            if self._gap(axis, s.at, parts, start, end) <= 0.05 * (end - start):
                 out.append(s.at)
         return out
+
+    def _gap(self, axis: Literal["h", "v"], at: float, parts: Sequence[Segment], start: float, end: float) -> float:
+        """Pixels between start and end that neither the pieces of a line nor a symbol across it cover."""
+        spans = [(p.start, p.end) for p in parts]
+        for b in self._blockers:
+            near, far, a, z = (b[1], b[3], b[0], b[2]) if axis == "h" else (b[0], b[2], b[1], b[3])
+            if near < at < far:
+                spans.append((a - self.slack, z + self.slack))
+        free, reached = 0.0, start
+        for a, z in sorted(spans):
+            free += max(0.0, min(a, end) - reached)
+            reached = max(reached, min(z, end))
+        return free + max(0.0, end - reached)
 
 
 def _joined(segments: Sequence[Segment], unit: float) -> list[Segment]:
@@ -158,36 +178,45 @@ def _split(
     grid: _Grid, box: Box, symbols: Sequence[Shape], parent: int | None, out: list[Container], depth: int = 0
 ) -> None:
     """Add the frame as a pool (or lane) and divide it into its lanes."""
-    unit = grid._unit
-    x0, y0, x1, y1 = box
-    header: Box | None = None
-    content = box
-    upright = False
-    columns, rows = grid.across("v", box), grid.across("h", box)
-    if columns and columns[0] - x0 <= 6 * unit and _vacant((x0, y0, columns[0], y1), symbols):
-        header, content = (x0, y0, columns[0], y1), (columns[0], y0, x1, y1)
-    elif rows and rows[0] - y0 <= 4.5 * unit and _vacant((x0, y0, x1, rows[0]), symbols):
-        header, content = (x0, y0, x1, rows[0]), (x0, rows[0], x1, y1)
-        upright = True
+    unit = grid.unit
+    header, content, upright = _header(grid, box, symbols)
     index = len(out)
     out.append(Container("pool" if parent is None else "lane", box, header, parent, upright))
     if depth > 4:
         return
-    inner_rows = [y for y in grid.across("h", content)]
-    inner_columns = [x for x in grid.across("v", content)]
-    cells: list[Box] = []
-    if inner_rows:
-        edges = [content[1], *inner_rows, content[3]]
-        cells = [(content[0], a, content[2], b) for a, b in zip(edges, edges[1:], strict=False)]
-    elif inner_columns:
-        edges = [content[0], *inner_columns, content[2]]
-        cells = [(a, content[1], b, content[3]) for a, b in zip(edges, edges[1:], strict=False)]
-    cells = [c for c in cells if min(c[2] - c[0], c[3] - c[1]) > 1.2 * unit]
+    columns = grid.across("v", content)
+    strip, _, named_above = _header(grid, content, symbols)
+    if named_above and strip is not None and columns:
+        rows: list[float] = []  # a row of names on top of columns
+    else:
+        rows = grid.across("h", content, bounded=True)
+        columns = [] if rows else grid.across("v", content, bounded=True)
+    x0, y0, x1, y1 = content
+    if rows:
+        edges = [y0, *rows, y1]
+        cells = [(x0, a, x1, b) for a, b in zip(edges, edges[1:], strict=False)]
+    else:
+        edges = [x0, *columns, x1]
+        cells = [(a, y0, b, y1) for a, b in zip(edges, edges[1:], strict=False)]
+    cells = [c for c in cells if min(size(c)) > 1.2 * unit]
     if len(cells) >= 2:
         for cell in cells:
             _split(grid, cell, symbols, index, out, depth + 1)
-    elif header is not None and (grid.across("v", content) or grid.across("h", content)):
+    elif header is not None and _header(grid, content, symbols)[0] is not None:
         _split(grid, content, symbols, index, out, depth + 1)
+
+
+def _header(grid: _Grid, box: Box, symbols: Sequence[Shape]) -> tuple[Box | None, Box, bool]:
+    """(strip with the name, what is left, whether the strip is on top)."""
+    x0, y0, x1, y1 = box
+    unit = grid.unit
+    columns, rows = grid.across("v", box), grid.across("h", box)
+    wide = x1 - x0
+    if columns and columns[0] - x0 <= min(9 * unit, 0.3 * wide) and _vacant((x0, y0, columns[0], y1), symbols):
+        return (x0, y0, columns[0], y1), (columns[0], y0, x1, y1), False
+    if rows and rows[0] - y0 <= 4.5 * unit and _vacant((x0, y0, x1, rows[0]), symbols):
+        return (x0, y0, x1, rows[0]), (x0, rows[0], x1, y1), True
+    return None, box, False
 
 
 def _vacant(box: Box, symbols: Sequence[Shape]) -> bool:
@@ -205,7 +234,7 @@ def _cut(box: Box, symbols: Sequence[Shape], unit: float) -> int:
 
 def _is_pool(box: Box, symbols: Sequence[Shape], lines: Sequence[TextLine], unit: float, page: Page) -> bool:
     """A plain frame is a pool when its name is turned, or it is a bar with a name, or it holds nearly everything."""
-    if any(line.turn and line.box[0] - box[0] < 2.5 * unit and share(line.box, box) > 0.9 for line in lines):
+    if _turned_name(box, lines, unit):
         return True
     held = sum(inside(s.box, box) for s in symbols)
     return held == 0 and _wide(box, unit, page) or held > 0.85 * len(symbols)
@@ -225,6 +254,39 @@ def _is_part(shape: Shape, containers: Sequence[Container], unit: float) -> bool
         if near >= 2:
             return True
     return False
+
+
+def _covers(shape: Shape, page: Page) -> bool:
+    """Whether a shape is opaque and large enough to hide a lane's line."""
+    return max(size(shape.box)) < 0.6 * max(page.size) and min(size(shape.box)) > 1.3 * page.unit
+
+
+def _pool_frames(
+    grid: _Grid, frames: Sequence[Box], symbols: Sequence[Shape], lines: Sequence[TextLine]
+) -> list[Box]:
+    """The outermost frames; a page frame (with a title band or none) gives way to the pools inside it."""
+    out: list[Box] = []
+    for box in _outermost(frames):
+        nested = [f for f in frames if share(f, box) > 0.95 and area(f) < 0.93 * area(box)]
+        pools = [f for f in _outermost(nested) if _turned_name(f, lines, grid.unit)]
+        held = sum(inside(s.box, box) for s in symbols)
+        in_pools = sum(any(inside(s.box, f) for f in pools) for s in symbols)
+        if pools and not _turned_name(box, lines, grid.unit) and in_pools >= 0.7 * held:
+            bars = [f for f in _outermost(nested) if f not in pools and _is_bar(f, symbols, lines)]
+            out += [*pools, *bars]
+        else:
+            out.append(box)
+    return sorted(out, key=lambda b: (b[1], b[0]))
+
+
+def _turned_name(box: Box, lines: Sequence[TextLine], unit: float) -> bool:
+    return any(line.turn and line.box[0] - box[0] < 3 * unit and share(line.box, box) > 0.9 for line in lines)
+
+
+def _is_bar(box: Box, symbols: Sequence[Shape], lines: Sequence[TextLine]) -> bool:
+    """A pool whose inside is not shown: nothing in it but its name."""
+    named = sum(share(line.box, box) > 0.9 for line in lines)
+    return named in (1, 2) and not any(inside(s.box, box) for s in symbols) and size(box)[0] > 6 * size(box)[1]
 
 
 def _outermost(frames: Sequence[Box]) -> list[Box]:

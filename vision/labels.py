@@ -178,7 +178,7 @@ def _named_by(line: TextLine, containers: Sequence[Container], unit: float) -> i
         c = containers[i]
         if c.header is not None:
             if share(line.box, c.header) > 0.6:
-                return i
+                return _lane_beside(line, i, containers, unit)
             continue
         if c.kind == "subprocess":
             if middle[1] - c.box[1] < 1.6 * unit and share(line.box, c.box) > 0.9:
@@ -188,6 +188,18 @@ def _named_by(line: TextLine, containers: Sequence[Container], unit: float) -> i
         elif not line.turn and c.upright and middle[1] - c.box[1] < 2.5 * unit:
             return i
     return None
+
+
+def _lane_beside(line: TextLine, pool: int, containers: Sequence[Container], unit: float) -> int:
+    """In a header strip with two columns of turned names the second column names the lanes beside it."""
+    header = containers[pool].header
+    if header is None or not line.turn or size(header)[0] < 3.4 * unit:
+        return pool
+    if centre(line.box)[0] < (header[0] + header[2]) / 2:
+        return pool
+    middle = centre(line.box)[1]
+    beside = [i for i, c in enumerate(containers) if c.parent == pool and c.header is None]
+    return next((i for i in beside if containers[i].box[1] <= middle <= containers[i].box[3]), pool)
 
 
 def _assign(

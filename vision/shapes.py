@@ -23,6 +23,7 @@ from vision.rings import Ring, best_circle, best_diamond, rings
 from vision.walls import Walls, find_walls
 
 MIN_IOU, MIN_IOU_SMALL = 0.86, 0.8  # of circles and diamonds the border is checked as well
+PAPER = 14  # grey levels in any channel by which a fill differs from the paper
 MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
 MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
 BOXY: frozenset[Outline] = frozenset({"rectangle", "rounded", "stadium"})
@@ -41,11 +42,12 @@ def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
     """All symbols and frames of the page. `lines` are used to tell letters from symbols."""
     walls = find_walls(page, lines)
     distance = cv2.distanceTransform(cv2.bitwise_not(walls.ink), cv2.DIST_L2, 3)
-    letters = _Letters(page, lines)
+    letters = _Letters(lines)
     faces = _faces(page, walls, walls.wall, distance)
     faces += [_dashed(c) for c in _faces(page, walls, walls.joined, distance) if not _known(c.shape.box, faces)]
+    faces += [c for c in _silhouettes(page, walls, distance) if not _known(c.shape.box, faces)]
     faces = [c for c in faces if not letters.covers(c.shape.box)]
-    blobs = [c for c in _blobs(page, walls, distance, faces) if not letters.covers(c.shape.box)]
+    blobs = [c for c in _blobs(page, walls, distance, faces) if not letters.fills(c.shape.box)]
     candidates = _resolve([*faces, *blobs], lines, page.unit)
     return find_containers(page, walls, [c.shape for c in candidates], lines)
 
@@ -53,9 +55,17 @@ def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
 class _Letters:
     """Tells whether a box is (part of) the glyphs of a text line rather than a symbol around or beside it."""
 
-    def __init__(self, page: Page, lines: Sequence[TextLine]) -> None:
+    def __init__(self, lines: Sequence[TextLine]) -> None:
         self._boxes = np.array([line.box for line in lines], float).reshape(-1, 4)
-        self._unit = page.unit
+        self._long = np.array([len(line.text) >= 3 for line in lines], bool)
+
+    def fills(self, box: Box) -> bool:
+        """Whether words of three letters and more take a good part of the box."""
+        words = self._boxes[self._long]
+        w = np.minimum(words[:, 2], box[2]) - np.maximum(words[:, 0], box[0])
+        h = np.minimum(words[:, 3], box[3]) - np.maximum(words[:, 1], box[1])
+        inside = float((np.maximum(w, 0) * np.maximum(h, 0)).sum())
+        return self.covers(box) or inside > 0.22 * area(box)
 
     def covers(self, box: Box) -> bool:
         if not len(self._boxes):
@@ -76,6 +86,35 @@ def _known(box: Box, candidates: Sequence[Candidate]) -> bool:
 
 def _dashed(candidate: Candidate) -> Candidate:
     return replace(candidate, shape=replace(candidate.shape, dashed=True))
+
+
+def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Candidate]:
+    """Symbols that stand out from the paper by their fill, whatever goes on inside (gradients, icons, no border)."""
+    unit = page.unit
+    low = np.clip(np.array(page.background, int) - PAPER, 0, 255)
+    high = np.clip(np.array(page.background, int) + PAPER, 0, 255)
+    filled = cv2.bitwise_not(cv2.inRange(page.rgb, low.astype(np.uint8), high.astype(np.uint8)))
+    size = int(0.45 * unit) | 1
+    opened = cv2.morphologyEx(filled, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    out: list[Candidate] = []
+    for i in range(1, count):
+        x, y, w, h, area_ = (int(v) for v in stats[i])
+        if min(w, h) < 1.1 * unit or area_ < 0.4 * w * h or max(w, h) > 40 * unit:
+            continue
+        contour = _contour(labels, i, x, y, w, h)
+        if contour is None:
+            continue
+        found = fit(contour)
+        if found.iou < 0.9 or found.solidity < 0.93:
+            continue
+        contour = cv2.convexHull(contour.astype(np.float32))[:, 0, :].astype(np.float64)
+        outline = found.outline if found.outline not in ("circle", "diamond") else _round_or_pointed(distance, contour)
+        dark = _fill(page, walls, contour.min(0), contour.max(0))
+        solid = dark is None and float(page.gray[y + h // 2, x + w // 2]) < 128
+        shape = Shape(outline, _box_of(contour), contour, 0.0, min(1.0, found.iou), filled=solid, fill=dark)
+        out.append(Candidate(shape, True, found.solidity))
+    return out
 
 
 def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32]) -> list[Candidate]:
@@ -311,6 +350,8 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
         for line in lines
         if share(line.box, shape.box) > 0.5 and not any(share(line.box, k.box) > 0.5 for k in solid)
     ]
+    if words and shape.outline in BOXY and _is_chip(shape, words, unit):
+        return False
     if words:
         return bitten == 0 or (bitten == 1 and shape.outline in BOXY and _fills(words, shape))
     if shape.fill is not None:
@@ -320,6 +361,14 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     if shape.outline in ("page", "cylinder", "document"):
         return max(size(shape.box)) < 7 * unit
     return area(shape.box) < 60 * unit**2 and max(size(shape.box)) < 6 * min(size(shape.box))
+
+
+def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
+    """A patch of paper behind the label of a flow: hardly larger than its words."""
+    box = union(line.box for line in words)
+    width, height = size(shape.box)
+    slack = max(width - (box[2] - box[0]), height - (box[3] - box[1]))
+    return len(words) == 1 and slack < 0.9 * unit and height < 2.1 * unit
 
 
 def _fills(words: Sequence[TextLine], shape: Shape) -> bool:
