@@ -26,6 +26,8 @@ from mermaid.sanitize import UnsafeSvgError, sanitize
 BUNDLE: Final = Path(__file__).with_name("vendor") / "mermaid.js.xz"
 RECYCLE: Final = 200
 """Pictures after which a page is replaced."""
+START: Final = 90.0
+"""Seconds the browser may take to start; no part of a picture's deadline."""
 MAX_PIXELS: Final = 40_000_000
 MAX_TEXT: Final = 500_000
 _PAGE: Final = (
@@ -122,6 +124,13 @@ class Chromium:
                 self._stop()
                 raise RenderError("Chromium ended while it drew this", hint="Make the diagram smaller.") from error
 
+    def accepts(self, source: str) -> bool:
+        """Whether Mermaid in the browser parses a source; what `validate` must agree with."""
+        script = f"mermaid.mermaidAPI.reset(), mermaid.parse({json.dumps(source)}).then(() => true, () => false)"
+        with self._lock:
+            self._ready()
+            return bool(self._evaluate(script, time.monotonic() + self._deadline))
+
     def _render(self, source: str, form: Format, look: Look, deadline: float) -> Picture:
         raw = self._evaluate(f"drawSvg({json.dumps(source)}, {json.dumps(_config(look.theme))})", deadline)
         self._drawn += 1
@@ -157,7 +166,7 @@ class Chromium:
 
     def _ready(self) -> None:
         """A browser with a fresh enough page."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + START
         if self._session and self._drawn < RECYCLE:
             return
         try:

@@ -7,6 +7,7 @@ graphs or of the other renderer.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -40,8 +41,9 @@ _BEYOND_FONT: Final = re.compile("[^\u0000-\u058f\u1e00-\u27bf\u2900-\u2bff\ufb0
 
 def main() -> None:
     """Serve until the input ends."""
-    _engine("", "parity")  # load the libraries before the limit counts what a diagram takes
-    _resvg()
+    with contextlib.suppress(TaskError):  # said again, and answered, at the first call
+        _engine("", "parity")
+        measure.width("x", 14)
     limit("address", ADDRESS_SPACE)
     serve(render)
 

@@ -24,6 +24,8 @@ from typing import Any, Final
 from diagram.errors import DiascribeError
 from mermaid import wire
 
+START: Final = 60.0
+"""Seconds a worker may take to load; no part of a call's deadline: a busy machine must not fail a small diagram."""
 _ROOT: Final = str(Path(__file__).resolve().parent.parent)
 
 
@@ -53,6 +55,13 @@ class _Worker:
         self._in, self._out = self.process.stdin.fileno(), self.process.stdout.fileno()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
+        self._ready = False
+
+    def wait_ready(self, deadline: float) -> None:
+        """Wait until the worker has loaded what it needs; its first message says so. Errors as of `call`."""
+        if not self._ready:
+            self._read(sum(wire.sizes(self._read(wire.HEAD_SIZE, deadline))), deadline)
+            self._ready = True
 
     def call(self, message: bytes, deadline: float) -> tuple[dict[str, Any], bytes]:
         """Send one message and wait for the answer.
@@ -134,6 +143,7 @@ class Pool:
         try:
             worker = worker or _Worker(self.module)
             try:
+                worker.wait_ready(time.monotonic() + START)
                 answer, data = worker.call(wire.pack(header, body), time.monotonic() + seconds)
                 if answer.get("rss", 0) <= self.steady:
                     keep = worker

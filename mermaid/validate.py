@@ -173,10 +173,10 @@ def _shown(line: str, column: int) -> int:
     """The column in a line as written, of a column in the line with Mermaid's own entities, which are longer."""
     shift = 0
     for match in re.finditer(r"#\w+;", line):
-        longer = 5 if match[0][1:-1].isdigit() else 3  # "#35;" becomes "ﬂ°°35¶ß"
+        longer = 3 if match[0][1:-1].isdigit() else 2  # "#35;" becomes "ﬂ°°35¶ß", "#lt;" becomes "ﬂ°lt¶ß"
         if match.start() + shift >= column:
             break
-        shift += longer - 2
+        shift += longer
     return max(0, min(column - shift, len(line)))
 
 

@@ -43,9 +43,11 @@ def resident() -> int:
 
 
 def serve(task: Task) -> None:
-    """Answer messages from standard input on standard output."""
+    """Say that the worker is ready, then answer messages from standard input on standard output."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the answers
+    sink.write(wire.pack({"ready": True}))
+    sink.flush()
     while (message := wire.read(source)) is not None:
         try:
             answer, body = task(*message)
