@@ -16,11 +16,12 @@ import time
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 from PIL import Image
 
-from vision.parts import Page, TextLine, Word
+from vision.parts import Page, TextLine
 from vision.prepare import prepare
 from vision.text import TextReading, join_lines, read_text
 
@@ -80,28 +81,28 @@ def _distance(a: TextLine, b: TextLine) -> float:
     return abs(a.box[1] - b.box[1]) + abs((a.box[0] + a.box[2]) - (b.box[0] + b.box[2])) / 2
 
 
-def inside(words: Sequence[Word], lines: Sequence[TextLine], box: Sequence[float]) -> str:
+def inside(lines: Sequence[TextLine], box: Sequence[float]) -> str:
     """Words whose centres lie in the box, line by line."""
-    del words
     parts = []
     for line in lines:
-        kept = [
-            word.text
-            for word in line.words
-            if box[0] <= (word.box[0] + word.box[2]) / 2 <= box[2] and box[1] <= (word.box[1] + word.box[3]) / 2 <= box[3]
-        ]
+        kept = [word.text for word in line.words if _holds(box, word.box)]
         if kept:
             parts.append(" ".join(kept))
     return join_lines(parts)
 
 
-def score(truth: dict[str, object], page: Page, reading: TextReading) -> list[tuple[str, str, float, str]]:
+def _holds(box: Sequence[float], word: Sequence[float]) -> bool:
+    x, y = (word[0] + word[2]) / 2, (word[1] + word[3]) / 2
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+
+
+def score(truth: dict[str, Any], page: Page, reading: TextReading) -> list[tuple[str, str, float, str]]:
     """(kind, true text, similarity, best reading) of every true label."""
     scale = float(page.to_source[0, 0])
     candidates = [(norm(text), text) for text in blocks(reading.lines)]
     rows = []
     for key in ("nodes", "edges", "lanes"):
-        for item in truth.get(key) or []:  # type: ignore[attr-defined]
+        for item in truth.get(key) or []:
             text = item.get("text") or item.get("name") or ""
             want = norm(text)
             if not want:
@@ -110,12 +111,20 @@ def score(truth: dict[str, object], page: Page, reading: TextReading) -> list[tu
             kind = key[:-1]
             if item.get("bbox"):
                 box = [value / scale for value in item["bbox"]]
-                own = inside((), reading.lines, box)
+                own = inside(reading.lines, box)
                 options.append((norm(own), own))
                 kind = "task" if item.get("type") in ("task", "subprocess", "process") else kind
             best = max(options, key=lambda option: similarity(want, option[0]), default=("", ""))
             rows.append((kind, text, similarity(want, best[0]), best[1]))
     return rows
+
+
+def _accounted(line: TextLine, labels: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether some true label holds what the line says, at least one word of it."""
+    text = norm(line.text)
+    if any(text in label or similarity(text, label) > 0.6 for label in labels):
+        return True
+    return any(similarity(norm(word.text), true_word) > 0.7 for word in line.words for true_word in words)
 
 
 def main() -> int:
@@ -152,10 +161,9 @@ def main() -> int:
         want = "".join(norm(row[1]) for row in found)
         letters += len(want)
         texts = [norm(row[1]) for row in found]
+        words = [norm(word) for row in found for word in row[1].split()]
         for line in reading.lines:
-            if not any(norm(line.text) in text or similarity(norm(line.text), text) > 0.6 for text in texts) and not any(
-                similarity(norm(word.text), norm(true)) > 0.7 for word in line.words for row in found for true in row[1].split()
-            ):
+            if not _accounted(line, texts, words):
                 invented += len(norm(line.text))
                 if args.false:
                     box = [round(v) for v in line.box]

@@ -1,7 +1,8 @@
-"""The PP-OCR recogniser that the `rapidocr` wheel carries: Latin print and handwriting, one line picture at a time.
+"""The PP-OCR models that the `rapidocr` wheel carries: a recogniser of Latin print and handwriting, one line picture at
+a time, and a finder of lines for photos, where marks alone mislead.
 
-Runs the ONNX model directly: its own detector is not needed, lines are known. Reads no Cyrillic (its alphabet has
-none). Knows nothing of pages: a crop in, characters with places out.
+Runs the ONNX models directly, one thread. The recogniser knows no Cyrillic (its alphabet has none). Knows nothing of
+pages: a picture in, characters or boxes out.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.parts import Bytes
+from vision.parts import Box, Bytes
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 HEIGHT = 48  # pixels, of the model's input
 WIDEST = 2400
+FIND_SIDE = 1280  # pixels of the longer side when lines are looked for
 SIGNS = "–—‘’“”„•…€№™→←≤≥≠−"
 
 
@@ -42,7 +44,7 @@ class Letters:
 
 def available() -> bool:
     """Whether the model and its runtime are installed."""
-    return _model() is not None and find_spec("onnxruntime") is not None
+    return _model("rec") is not None and find_spec("onnxruntime") is not None
 
 
 def read(crop: Bytes) -> Letters:
@@ -62,25 +64,64 @@ def read(crop: Bytes) -> Letters:
     return Letters("".join(alphabet[i] for i in best[at].tolist()), places, sure)
 
 
+def find_lines(gray: Bytes) -> list[Box]:
+    """Boxes of text lines (level or turned) in a whole picture, top to bottom.
+
+    gray: (H, W) uint8. The picture is scaled so that its longer side is FIND_SIDE.
+    """
+    height, width = gray.shape
+    scale = FIND_SIDE / max(height, width)
+    size = max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
+    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    values = small.astype(np.float32) / 127.5 - 1
+    session = _session("det")
+    (found,) = session.run(None, {session.get_inputs()[0].name: np.repeat(values[None, None], 3, axis=1)})
+    chance = found[0, 0]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((chance > 0.3).astype(np.uint8), connectivity=8)
+    total = np.bincount(labels.ravel(), weights=chance.ravel(), minlength=len(stats))
+    fx, fy = width / size[0], height / size[1]
+    boxes: list[Box] = []
+    for number in range(1, len(stats)):
+        x, y, w, h, area = (int(value) for value in stats[number])
+        if min(w, h) < 3 or total[number] < 0.5 * area:
+            continue
+        grow = 0.8 * area / (w + h)  # the model marks shrunken lines
+        boxes.append(
+            (
+                max(0.0, (x - grow) * fx),
+                max(0.0, (y - grow) * fy),
+                min(float(width), (x + w + grow) * fx),
+                min(float(height), (y + h + grow) * fy),
+            )
+        )
+    return sorted(boxes, key=lambda box: (box[1], box[0]))
+
+
 @lru_cache(maxsize=1)
 def _engine() -> tuple[InferenceSession, list[str], NDArray[np.intp]]:
     """The model, the characters kept of its alphabet, and their numbers in it."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(_model()), options, providers=["CPUExecutionProvider"])
+    session = _session("rec")
     alphabet = ["", *session.get_modelmeta().custom_metadata_map["character"].split("\n"), " "]
     # Latin letters, digits, signs: what else it knows (Chinese, emoji) it sees in icons
     allowed = np.array([i for i, sign in enumerate(alphabet) if len(sign) < 2 and (sign < "\u0100" or sign in SIGNS)])
     return session, [alphabet[i] for i in allowed], allowed
 
 
-@lru_cache(maxsize=1)
-def _model() -> Path | None:
+@lru_cache(maxsize=2)
+def _session(part: Literal["det", "rec"]) -> InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(str(_model(part)), options, providers=["CPUExecutionProvider"])
+
+
+@lru_cache(maxsize=2)
+def _model(part: Literal["det", "rec"]) -> Path | None:
     found = find_spec("rapidocr")
     if found is None or not found.submodule_search_locations:
         return None
     folder = Path(found.submodule_search_locations[0]) / "models"
-    return next(iter(sorted(folder.glob("*_rec_*.onnx"))), None)
+    return next(iter(sorted(folder.glob(f"*_{part}_*.onnx"))), None)

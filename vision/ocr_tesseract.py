@@ -85,7 +85,8 @@ def read(crop: Bytes, language: str, *, block: bool = False) -> list[Piece]:
         text = word.GetUTF8Text(RIL.WORD).strip()
         box = word.BoundingBox(RIL.WORD)
         if text and box:
-            pieces.append(Piece(text, tuple(map(float, box)), max(0.0, min(1.0, word.Confidence(RIL.WORD) / 100))))
+            x0, y0, x1, y1 = map(float, box)
+            pieces.append(Piece(text, (x0, y0, x1, y1), max(0.0, min(1.0, word.Confidence(RIL.WORD) / 100))))
     return pieces
 
 

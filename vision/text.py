@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 
 from diagram.kinds import Language
+from vision import ocr_paddle
 from vision.parts import Box, Bytes, Page, TextLine
-from vision.text_crop import LineCrop
-from vision.text_ink import Marks, find_marks
+from vision.text_crop import LineCrop, photo_crop
+from vision.text_ink import Marks, even_light, find_marks, is_noisy
 from vision.text_language import join_lines, language_of
 from vision.text_lines import MarkLine, group_lines
 from vision.text_read import Reader
@@ -43,11 +44,12 @@ class TextReading:
 def read_text(page: Page, language: Asked = "auto") -> TextReading:
     """All lines of the page, top to bottom, left to right."""
     started = time.perf_counter()
+    reader = Reader()
     crops = _crops(page)
     detected = time.perf_counter()
-    reader = Reader()
     spoken = reader.vote(crops) if language == "auto" else language
-    lines = _read(reader, crops, spoken)
+    photo = spoken == "en" and reader.paddle and (page.photo or is_noisy(page.gray))
+    lines = _read_photo(page, reader) if photo else _read(reader, crops, spoken)
     if language == "auto" and lines:
         spoken = language_of(line.text for line in lines)
     done = time.perf_counter()
@@ -98,21 +100,25 @@ def _shifted(line: TextLine, x: int, y: int) -> TextLine:
 
 def _crops(page: Page) -> list[LineCrop]:
     """Lines of both polarities that are worth a reading."""
-    scale = min(1.0, WORK_UNIT / page.unit)
-    gray = page.gray
-    if scale < 0.85:
-        gray = np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    else:
-        scale = 1.0
+    gray, scale = _work_size(page)
     unit = page.unit * scale
     crops = []
-    for light in (False, True):
+    for light in (False,) if page.photo or is_noisy(page.gray) else (False, True):
         marks = find_marks(gray, unit, light=light)
         if marks is not None and len(marks.boxes):
             for line in group_lines(marks, unit):
                 if not _is_stroke(marks, line, unit):
                     crops.append(LineCrop(page, marks, line, scale, 90 if line.turned else 0))
     return crops
+
+
+def _work_size(page: Page) -> tuple[Bytes, float]:
+    """The gray page at the size at which marks are looked for, and its scale."""
+    scale = WORK_UNIT / page.unit
+    if scale >= 0.85:
+        return page.gray, 1.0
+    small = cv2.resize(page.gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), scale
 
 
 def _is_stroke(marks: Marks, line: MarkLine, unit: float) -> bool:
@@ -145,6 +151,24 @@ def _read(reader: Reader, crops: list[LineCrop], spoken: Language) -> list[TextL
             continue
         lines.append(line)
     return _distinct(lines)
+
+
+def _read_photo(page: Page, reader: Reader) -> list[TextLine]:
+    """Lines of a photo: the learned finder tells where they are, the marks inside where their words begin and end."""
+    lines: list[TextLine] = []
+    gray, scale = _work_size(page)
+    level, floor = even_light(gray, page.unit * scale)
+    marks = find_marks(level, page.unit * scale, floor=floor)
+    if marks is None:
+        return lines
+    for box in ocr_paddle.find_lines(page.gray):
+        x0, y0, x1, y1 = (round(value) for value in box)
+        turned = y1 - y0 > 1.6 * (x1 - x0)
+        crop = photo_crop(page, marks, scale, (x0, y0, x1, y1), turned)
+        line = reader.latin(crop)
+        if line and _says_something(line):
+            lines.append(line)
+    return lines
 
 
 def _says_something(line: TextLine) -> bool:

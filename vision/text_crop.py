@@ -25,13 +25,18 @@ Turn = Literal[0, 90, 270]
 
 @dataclass(frozen=True)
 class LineCrop:
-    """One line of marks on a page. scale: mark pixels per page pixel; turn: quarter that will be undone."""
+    """One line of marks on a page.
+
+    scale: mark pixels per page pixel; turn: quarter that will be undone.
+
+    hull: the line's box in page pixels where it is known otherwise than from its marks."""
 
     page: Page
     marks: Marks
     line: MarkLine
     scale: float
     turn: Turn
+    hull: tuple[int, int, int, int] | None = None
 
     @cached_property
     def boxes(self) -> Ints:
@@ -44,6 +49,8 @@ class LineCrop:
     @cached_property
     def box(self) -> tuple[int, int, int, int]:
         """Hull of the marks, page pixels."""
+        if self.hull is not None:
+            return self.hull
         part = self.boxes
         return int(part[:, 0].min()), int(part[:, 1].min()), int(part[:, 2].max()), int(part[:, 3].max())
 
@@ -53,7 +60,10 @@ class LineCrop:
         return self.line.height / self.scale
 
     def clean(self, letter: float = LETTER, *, whole: bool = False) -> tuple[Bytes, float, tuple[int, int]]:
-        """The marks alone (whole: all that lies in the hull), letters so many pixels high; scale from page pixels to the picture; page pixel of its corner (margin excluded)."""
+        """The marks alone (whole: all that lies in the hull), letters so many pixels high.
+
+        Also the scale from page pixels to the picture, and the page pixel of its corner (margin excluded).
+        """
         x0, y0, x1, y1 = self.line.box
         x0, y0 = max(0, x0 - 2), max(0, y0 - 2)
         x1, y1 = min(self.marks.gray.shape[1], x1 + 2), min(self.marks.gray.shape[0], y1 + 2)
@@ -88,7 +98,7 @@ class LineCrop:
 
     def raw(self) -> tuple[Bytes, int]:
         """The line as it is on the page, and the page coordinate where its reading direction starts."""
-        across, along = round(0.17 * self.height) + 1, round(0.32 * self.height) + 1
+        across, along = (0, 0) if self.hull else (round(0.17 * self.height) + 1, round(0.32 * self.height) + 1)
         pad_x, pad_y = (across, along) if self.turn else (along, across)
         x0, y0, x1, y1 = self.box
         width, height = self.page.size
@@ -129,11 +139,15 @@ class LineCrop:
             else:
                 low, high = spans[number]
                 boxes[number] = (x0, low, x1, high) if self.turn else (low, y0, high, y1)
-        return boxes
+        if self.hull is None:
+            return boxes
+        return [(max(a, x0), max(b, y0), max(min(c, x1), x0 + 1.0), max(min(d, y1), y0 + 1.0)) for a, b, c, d in boxes]
 
     def _cut(self, end: float, start: float, first: int, last: int) -> float:
         """The middle of the widest gap between marks near the space between two words."""
         middle, reach = (end + start) / 2, abs(start - end) / 2 + 0.6 * self.height
+        if len(self.boxes) < 2:
+            return middle
         inner = self.boxes[np.argsort(self.boxes[:, first], kind="stable")]
         ends = np.maximum.accumulate(inner[:-1, last])
         starts = inner[1:, first]
@@ -153,3 +167,13 @@ class LineCrop:
             return picture
         how = cv2.ROTATE_90_CLOCKWISE if self.turn == 90 else cv2.ROTATE_90_COUNTERCLOCKWISE
         return np.asarray(cv2.rotate(picture, how), np.uint8)
+
+
+def photo_crop(page: Page, marks: Marks, scale: float, hull: tuple[int, int, int, int], turned: bool) -> LineCrop:
+    """A line that is known by its box: its marks are those whose middles lie inside."""
+    x0, y0, x1, y1 = hull
+    middle = (marks.boxes[:, :2] + marks.boxes[:, 2:]) / (2 * scale)
+    own = (middle[:, 0] > x0) & (middle[:, 0] < x1) & (middle[:, 1] > y0) & (middle[:, 1] < y1)
+    height = (x1 - x0 if turned else y1 - y0) * 0.6 * scale
+    members = np.flatnonzero(own).astype(np.int32)
+    return LineCrop(page, marks, MarkLine(members, hull, height, turned), scale, 90 if turned else 0, hull)

@@ -1,4 +1,4 @@
-"""Character-sized marks of a page: what may be a letter, told from borders, lines, fills and noise by size alone.
+"""Character-sized marks of a page: what may be a letter, told from borders, lines and noise by size.
 
 In: the gray picture. Out: `Marks`, connected components dark on light (and, in dark fills, light on dark). Knows nothing
 of words or languages, nor which marks are icons: a recogniser settles that.
@@ -79,6 +79,34 @@ def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FL
     touched = np.zeros(len(stats), np.bool_)
     touched[near] = True
     return Marks(gray, labels, index, boxes, area[index].astype(np.int32), touched[index], barrier, light)
+
+
+def is_noisy(gray: Bytes) -> bool:
+    """A photo or a grainy scan: few pixels equal their neighbour."""
+    rows = gray[::5]
+    return bool(float((rows[:, 1:] == rows[:, :-1]).mean()) < 0.8)
+
+
+def even_light(gray: Bytes, unit: float) -> tuple[Bytes, int]:
+    """The picture on white paper without shadows, and the floor that tells pen strokes from printed grids and grain.
+
+    Returns (H, W) uint8 and the gray levels between paper and the faintest stroke (Otsu over all that is darker than
+    its surroundings).
+    """
+    step = max(1, int(unit // 6))
+    small = cv2.resize(gray, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA)
+    size = max(5, round(1.6 * unit / step) | 1)
+    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
+    paper = cv2.blur(paper, (size, size))
+    full = cv2.resize(paper, (gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_LINEAR)
+    level = np.asarray(cv2.divide(gray, cv2.max(full, 1), scale=255), np.uint8)
+    level = np.asarray(cv2.GaussianBlur(level, (3, 3), 0), np.uint8)
+    depth = 255 - level[::2, ::2]
+    strokes = depth[depth > 12]
+    if len(strokes) < 50:
+        return level, FLOOR
+    floor, _ = cv2.threshold(strokes.reshape(1, -1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return level, int(np.clip(floor * 0.9, FLOOR, 110))
 
 
 def _rules(ink: Bytes, unit: float) -> Bytes:

@@ -37,7 +37,7 @@ def _shape(text: str) -> str:
 
 
 def language_of(texts: Iterable[str]) -> Language:
-    """"ru" when a quarter of the letters are Cyrillic: Russian diagrams hold Latin names, English ones no Cyrillic."""
+    """ "ru" when a quarter of the letters are Cyrillic: Russian diagrams hold Latin names, English ones no Cyrillic."""
     joined = "".join(texts)
     return "ru" if cyrillic(joined) * 3 > latin(joined) else "en"
 

@@ -59,14 +59,15 @@ class Reader:
             return first
         second = self.latin(crop) if self.paddle else None
         if short and second and self.tongues and not (first and alike(first.text, second.text)):
+            surer = second if not first or second.confidence > first.confidence else first
             if _size(second) < 2 or second.confidence < 0.95:
-                return _weaker(second if not first or second.confidence > first.confidence else first)
+                return _weaker(surer)
         best = second if second and (first is None or second.confidence >= min(0.8, first.confidence)) else first
         if "rus" in self.tongues and len(crop.line.members) >= 3 and (best is None or best.confidence < 0.8):
             other = self.tesseract(crop, "rus")
-            if other and cyrillic(other.text) > latin(other.text) and other.confidence > 0.8:
-                if best is None or other.confidence > best.confidence + 0.1:
-                    best = other
+            least = max(0.8, best.confidence + 0.1) if best else 0.8
+            if other and cyrillic(other.text) > latin(other.text) and other.confidence > least:
+                best = other
         return best
 
     def _russian(self, crop: LineCrop) -> TextLine | None:
