@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import samples
+from tests import samples
 from diagram.model import Diagram
 from pipeline.cli import main
 from pipeline.evaluate import evaluate, read_truths

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import samples
+from tests import samples
 from diagram.errors import ImageTooLargeError, InputError, UnreadableImageError
 from vision.load import Limits, load, open_upload
 
@@ -173,7 +173,8 @@ def test_a_locked_pdf_is_said_to_be_locked():
 def test_bombs_cost_no_memory():
     """Peak memory of refusing every bomb, in a fresh process, is that of the imports."""
     code = """
-import resource, samples
+import resource
+from tests import samples
 from diagram.errors import InputError
 from vision.load import load
 bombs = list(samples.bombs()) + [(n, d) for n, d in samples.broken() if 'bomb' in n]

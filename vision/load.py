@@ -7,15 +7,18 @@ each page of a PDF or TIFF. Every failure of a decoder becomes an `InputError` w
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import threading
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from diagram.errors import DiascribeError, ImageTooLargeError, UnreadableImageError
@@ -143,48 +146,43 @@ def _picture(upload: Upload, number: int) -> Image.Image:
         image.seek(number)
         _check_pixels(image.size, upload.limits)
         image.load()
-        upright = _upright(image)
-        return _plain(upright)
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Turned as EXIF says; broken EXIF turns nothing."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        return image
+        with contextlib.suppress(Exception):  # broken EXIF turns nothing
+            ImageOps.exif_transpose(image, in_place=True)
+        return _plain(image)
 
 
 def _plain(image: Image.Image) -> Image.Image:
     """The same picture in mode L, LA, RGB or RGBA, 8 bits a channel."""
     mode = image.mode
     if mode.startswith(("I", "F")):
-        return Image.fromarray(_eight_bits(np.asarray(image)))
+        return _eight_bits(image)
     if mode in ("PA", "La", "RGBa") or "transparency" in image.info:
         return image.convert("LA" if mode in ("L", "La") else "RGBA")
     if mode in ("L", "LA", "RGB", "RGBA"):
-        return image.copy()
+        return image
     return image.convert("L" if mode == "1" else "RGB")
 
 
-def _eight_bits(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """(H, W) of any number type -> uint8. 16-bit values keep their scale, others are stretched to the range used."""
-    if np.issubdtype(values.dtype, np.floating):
-        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-        low, high = float(values.min()), float(values.max())
-        if low >= 0 and high <= 1:
-            low, high = 0.0, 1.0
-        elif low >= 0 and high <= 255:
-            low, high = 0.0, 255.0
-    else:
-        low, high = 0.0, 255.0
-        top, bottom = int(values.max()), int(values.min())
-        if bottom < 0 or top > 65535:
-            low, high = float(bottom), float(top)
-        elif top > 255:
-            high = 65535.0
-    scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-12))
-    return np.clip(scaled, 0, 255).round().astype(np.uint8)
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of any number type -> L. 16-bit values keep their scale, others are stretched to the range they use.
+
+    Works in strips: a whole picture of floats is a multiple of its memory.
+    """
+    strips = [(0, y, image.width, min(y + 256, image.height)) for y in range(0, image.height, 256)]
+    lows, highs = zip(*((float(v.min()), float(v.max())) for v in map(partial(_numbers, image), strips)), strict=True)
+    low, high = min(lows), max(highs)
+    if low >= 0 and high <= 65535:
+        low, high = 0.0, next(top for top in ((1.0,) if image.mode == "F" else ()) + (255.0, 65535.0) if high <= top)
+    out = Image.new("L", image.size)
+    for strip in strips:
+        scaled = (_numbers(image, strip) - low) * (255 / max(high - low, 1e-12))
+        out.paste(Image.fromarray(np.clip(scaled, 0, 255).round().astype(np.uint8)), strip[:2])
+    return out
+
+
+def _numbers(image: Image.Image, strip: tuple[int, int, int, int]) -> NDArray[np.float64]:
+    """(h, w) of a part of the picture, without NaN and infinity."""
+    return np.nan_to_num(np.asarray(image.crop(strip), dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _check_pixels(size: tuple[int, int], limits: Limits) -> None:

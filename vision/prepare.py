@@ -23,7 +23,8 @@ def prepare(image: Image.Image) -> Page:
 
     image: any PIL mode; transparency is laid on white (on black where the ink is white).
     """
-    rgb = _flatten(image)
+    source_size = image.size
+    rgb = _flatten(_at_most(image, MAX_PIXELS))
     height, width = rgb.shape[:2]
     background = _background(rgb)
     inverted = float(np.dot(background, (0.299, 0.587, 0.114))) < 110
@@ -41,7 +42,7 @@ def prepare(image: Image.Image) -> Page:
     if scale != 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
-    sx, sy = width / rgb.shape[1], height / rgb.shape[0]
+    sx, sy = source_size[0] / rgb.shape[1], source_size[1] / rgb.shape[0]
     rgb = cv2.copyMakeBorder(rgb, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=background)
     gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     return Page(
@@ -50,9 +51,20 @@ def prepare(image: Image.Image) -> Page:
         background=background,
         unit=(unit or TARGET_UNIT) * scale,
         to_source=np.array([[sx, 0.0, -MARGIN * sx], [0.0, sy, -MARGIN * sy]]),
-        source_size=(width, height),
+        source_size=source_size,
         inverted=inverted,
     )
+
+
+def _at_most(image: Image.Image, pixels: int) -> Image.Image:
+    """The picture, reduced where it has more pixels: everything after costs memory by the pixel."""
+    scale = (pixels / (image.width * image.height)) ** 0.5
+    if scale >= 1:
+        return image
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BOX)
 
 
 def _flatten(image: Image.Image) -> Bytes:
