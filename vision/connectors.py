@@ -15,12 +15,12 @@ from typing import Literal
 import numpy as np
 
 from vision.heads import Contact, contact
-from vision.linework import Linework, linework
+from vision.linework import Ground, Linework, linework
 from vision.network import Network, bridge, build, drop_dead_ends, join, polyline
 from vision.parts import Connector, Floats, Page, Scene, TextLine
 from vision.thinning import skeleton_graph, thin
 
-HEAD = 0.5  # score of a contact from which it is an arrowhead
+HEAD = 0.3  # score of a contact from which it is an arrowhead
 MOST = 6000  # branches traced on one page
 
 
@@ -56,13 +56,13 @@ def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
     skeleton, crowded = skeleton_graph(thin(work.mask, work.anchor), MOST)
     net = build(skeleton, work, page.unit)
     bridge(net, work)
-    join(net)
+    join(net, work)
     lost = drop_dead_ends(net)
     terminals = _terminals(net, work)
     ways = _ways(net, terminals)
     connectors = tuple(
         made
-        for tail, head, way in _explain(net, terminals, ways)
+        for tail, head, way in _explain(net, work, terminals, ways)
         if (made := _connector(net, work, terminals, tail, head, way)) is not None
     )
     warnings: list[str] = []
@@ -224,22 +224,23 @@ def _straight_pairs(net: Network, members: list[tuple[int, int]]) -> dict[tuple[
 
 
 def _explain(
-    net: Network, terminals: list[_Terminal], ways: dict[tuple[int, int], _Way]
+    net: Network, work: Linework, terminals: list[_Terminal], ways: dict[tuple[int, int], _Way]
 ) -> list[tuple[int, int, _Way]]:
     """(tail, head, way from head to tail): the best for each head, then for each tail left over."""
-    heads = {k for k, terminal in enumerate(terminals) if terminal.mark.score >= HEAD}
+    usual = _usual_head(terminals, ways)
+    heads = {k for k, terminal in enumerate(terminals) if terminal.mark.score >= usual}
     tails = set(range(len(terminals))) - heads
     chosen: dict[tuple[int, int], _Way] = {}
     for head in sorted(heads):
         options = [(way.cost, goal) for (start, goal), way in ways.items() if start == head and goal in tails]
-        options = [o for o in options if not _trivial(net, terminals, head, o[1], ways[head, o[1]])]
+        options = [o for o in options if not _trivial(net, work, terminals, head, o[1], ways[head, o[1]])]
         if options:
             _, tail = min(options)
             chosen[tail, head] = ways[head, tail]
     used = {tail for tail, _ in chosen}
     for tail in sorted(tails - used):
         options = [(way.cost, start) for (start, goal), way in ways.items() if goal == tail and start in heads]
-        options = [o for o in options if not _trivial(net, terminals, o[1], tail, ways[o[1], tail])]
+        options = [o for o in options if not _trivial(net, work, terminals, o[1], tail, ways[o[1], tail])]
         if options:
             cost, head = min(options)
             if cost < 30:
@@ -251,7 +252,7 @@ def _explain(
             for (start, goal), way in ways.items()
             if start == tail and goal in tails and goal not in used
         ]
-        options = [o for o in options if not _trivial(net, terminals, tail, o[1], ways[tail, o[1]])]
+        options = [o for o in options if not _trivial(net, work, terminals, tail, o[1], ways[tail, o[1]])]
         if options and tail not in used:
             _, other = min(options)
             head, start = (tail, other) if terminals[tail].mark.score > terminals[other].mark.score else (other, tail)
@@ -260,7 +261,7 @@ def _explain(
             used |= {tail, other}
     for head in sorted(heads - {head for _, head in chosen}):  # heads at both ends
         options = [(way.cost, goal) for (start, goal), way in ways.items() if start == head and goal in heads]
-        options = [o for o in options if not _trivial(net, terminals, head, o[1], ways[head, o[1]])]
+        options = [o for o in options if not _trivial(net, work, terminals, head, o[1], ways[head, o[1]])]
         if options:
             _, other = min(options)
             if terminals[other].mark.score < 0.5 * terminals[head].mark.score or (other, head) not in chosen:
@@ -268,11 +269,45 @@ def _explain(
     return [(tail, head, way) for (tail, head), way in sorted(chosen.items())]
 
 
-def _trivial(net: Network, terminals: list[_Terminal], a: int, b: int, way: _Way) -> bool:
-    """A loop back to its own symbol that is too short to be one."""
-    if terminals[a].owner != terminals[b].owner:
+def _usual_head(terminals: list[_Terminal], ways: dict[tuple[int, int], _Way]) -> float:
+    """The score from which a contact is a head: what sets the better end of plain lines apart on this page."""
+    reached: dict[int, list[int]] = {}
+    for start, goal in ways:
+        reached.setdefault(start, []).append(goal)
+    best = [
+        max(terminals[start].mark.score, terminals[goals[0]].mark.score)
+        for start, goals in reached.items()
+        if len(goals) == 1 and reached.get(goals[0]) == [start] and start < goals[0]
+    ]
+    return min(HEAD, max(0.08, 0.4 * float(np.median(best)))) if len(best) >= 3 else HEAD
+
+
+def _trivial(net: Network, work: Linework, terminals: list[_Terminal], a: int, b: int, way: _Way) -> bool:
+    """A way that only skirts one symbol, or two that touch, as rims and shadows do."""
+    first, second = (work.grounds[terminals[k].owner - 1] for k in (a, b))
+    near = 0.8 * net.unit
+    if first is not second and not _overlap(first, second, 0.3 * net.unit):
         return False
-    return sum(net.lines[i].length for i, _ in way.steps) < 2.5 * net.unit
+    points = np.concatenate([net.lines[i].points for i, _ in way.steps])
+    return bool(np.minimum(_away_from(first, points), _away_from(second, points)).max() < near)
+
+
+def _overlap(a: Ground, b: Ground, slack: float) -> bool:
+    return (
+        a.box[0] < b.box[2] + slack
+        and b.box[0] < a.box[2] + slack
+        and a.box[1] < b.box[3] + slack
+        and b.box[1] < a.box[3] + slack
+    )
+
+
+def _away_from(ground: Ground, points: Floats) -> Floats:
+    """(n,) distance of points from a symbol's box, or from the border of a frame's."""
+    x0, y0, x1, y1 = ground.box
+    dx = np.maximum(x0 - points[:, 0], points[:, 0] - x1)
+    dy = np.maximum(y0 - points[:, 1], points[:, 1] - y1)
+    outside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0))
+    return outside + np.maximum(-np.maximum(dx, dy), 0) if ground.frame else outside
 
 
 def _connector(
@@ -283,7 +318,7 @@ def _connector(
     drawn = sum(net.lines[index].length for index, _ in way.steps)
     gaps = [float(np.hypot(*(b[0] - a[-1]))) for a, b in zip(parts[:-1], parts[1:], strict=True)]
     total = drawn + sum(gaps)
-    source, target = work.ends[terminals[tail].owner - 1], work.ends[terminals[head].owner - 1]
+    source, target = work.grounds[terminals[tail].owner - 1].end, work.grounds[terminals[head].owner - 1].end
     mark, foot = terminals[head].mark, terminals[tail].mark
     links = [gap for gap in gaps if gap > 0.2 * net.unit]
     style = _style(net, way, len(links))
@@ -295,7 +330,7 @@ def _connector(
         source=source,
         target=target,
         style=style,
-        head=mark.mark if mark.mark in ("filled", "hollow", "open") and mark.score >= HEAD else "none",
+        head=mark.mark if mark.mark in ("filled", "hollow", "open") and mark.score > foot.score else "none",
         tail=foot.mark if foot.mark in ("circle", "diamond") else "none",
         stroke=net.width,
         confidence=confidence,

@@ -64,20 +64,21 @@ def contact(work: Linework, at: Floats, inward: Floats, owner: int, unit: float,
     half = max(0.5 * width, 1.0)
     excess = both - half - 0.5
     body = excess[: round(1.15 * unit)]
-    wide_rows = np.flatnonzero(body > max(0.8, 0.035 * unit))
+    wide_rows = np.flatnonzero(body > 0.8)
     if len(wide_rows) < 2:
         return Contact("none", 0.0, 0.0)
     peak = float(body.max())
     top = np.flatnonzero(body >= 0.8 * peak)
-    middle, last = float(top.mean()), _last(body, top, peak)
+    middle, last = float(top.mean()), _last(body, top)
     area = float(np.maximum(body[: last + 1], 0).sum())
-    form = middle / max(last, 1)
-    score = area / (0.035 * unit * unit)
+    first = int(wide_rows[0])
+    form = (middle - first) / max(last - first, 1)
+    score = area / (0.07 * unit * unit)
     inside = near & (s <= last + 1) & (np.abs(t) <= left.max() + 1)
     hollow = _hollow(work, xs[inside] + x0, ys[inside] + y0)
-    if last < 0.12 * unit or score < 0.22:
+    if last < 0.1 * unit or first > 0.45 * unit:
         return Contact("none", 0.0, float(last))
-    rising = form >= 0.6
+    rising = form >= 0.62
     if rising:
         filled = _ink_share(both, left, right, bins, last)
         mark: Mark = "hollow" if hollow > 0.12 else "filled" if filled > 0.8 else "open"
@@ -96,9 +97,9 @@ def _start(work: Linework, at: Floats, inward: Floats, owner: int, unit: float) 
     return float(hits[0]) if len(hits) else 0.3 * unit
 
 
-def _last(body: Floats, top: NDArray[np.int64], peak: float) -> int:
+def _last(body: Floats, top: NDArray[np.int64]) -> int:
     """The row where the mark ends: the first thin one after its widest."""
-    after = np.flatnonzero(body[int(top[0]) :] < 0.25 * peak)
+    after = np.flatnonzero(body[int(top[0]) :] <= 0.8)
     return int(top[0]) + int(after[0]) if len(after) else len(body) - 1
 
 

@@ -21,13 +21,23 @@ Owners = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """What a line may end at. frame: a container, of which only the border counts."""
+
+    end: End
+    box: Box
+    frame: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Linework:
     """What is left to trace.
 
     mask: (H, W) uint8 0/1, strokes, small hollow marks (heads, circles) filled. raw: the same before filling.
-    owner: (H, W) int32, 0 or 1 + index into `ends`: the ground of each symbol and the border of each container.
+    owner: (H, W) int32, 0 or 1 + index into `grounds`: the ground of each symbol and the border of each container.
     anchor: (H, W) uint8, 1 where there is an owner. text: (H, W) uint8, 1 inside a text line.
-    ends: what the owners are. width: usual stroke in pixels.
+    grounds: what the owners are; the first `frames` of them are pools, lanes and groups.
+    width: usual stroke in pixels.
     """
 
     mask: Bytes
@@ -35,7 +45,8 @@ class Linework:
     owner: Owners
     anchor: Bytes
     text: Bytes
-    ends: tuple[End, ...]
+    grounds: tuple[Ground, ...]
+    frames: int
     width: float
 
 
@@ -44,22 +55,33 @@ def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
     unit = page.unit
     ink = line_ink(page)
     crossings = _rub_frames(ink, scene.containers, unit)
-    owner, ends = _grounds(ink.shape, scene, crossings, unit)
+    owner, grounds = _grounds(ink.shape, scene, crossings, unit)
     anchor = (owner > 0).astype(np.uint8)
     ink[anchor > 0] = 0
     text = _text_map(ink.shape, lines, unit)
-    _rub_letters(ink, text, unit)
+    _rub_letters(ink, text, owner, unit)
     mask = _fill_small(ink, anchor, unit)
-    return Linework(mask, ink, owner, anchor, text, ends, _usual_width(ink))
+    return Linework(
+        mask,
+        ink,
+        owner,
+        anchor,
+        text,
+        grounds,
+        sum(c.kind != "subprocess" for c in scene.containers),
+        _usual_width(ink),
+    )
 
 
-def _grounds(shape: tuple[int, ...], scene: Scene, crossings: Bytes, unit: float) -> tuple[Owners, tuple[End, ...]]:
+def _grounds(shape: tuple[int, ...], scene: Scene, crossings: Bytes, unit: float) -> tuple[Owners, tuple[Ground, ...]]:
     """Paint containers' borders, then symbols from large to small, so that what sits on a border is on top."""
     owner = np.zeros(shape[:2], np.int32)
-    ends: list[End] = []
+    ends: list[Ground] = []
     margin = max(2, round(0.08 * unit))
-    for index, container in enumerate(scene.containers):
-        ends.append(("container", index))
+    frames = sorted(range(len(scene.containers)), key=lambda i: scene.containers[i].kind == "subprocess")
+    for index in frames:
+        container = scene.containers[index]
+        ends.append(Ground(("container", index), container.box, True))
         if container.kind == "lane" and container.parent is not None:
             continue
         outline = np.round(_border(container)).astype(np.int32)
@@ -71,7 +93,7 @@ def _grounds(shape: tuple[int, ...], scene: Scene, crossings: Bytes, unit: float
     owner[crossings > 0] = 0
     order = sorted(range(len(scene.shapes)), key=lambda i: -_area(scene.shapes[i].box))
     first = len(ends)
-    ends.extend(("shape", index) for index in range(len(scene.shapes)))
+    ends.extend(Ground(("shape", index), shape.box, False) for index, shape in enumerate(scene.shapes))
     for index in order:
         outline = np.round(scene.shapes[index].contour).astype(np.int32)
         value = first + index + 1
@@ -166,7 +188,7 @@ def _text_map(shape: tuple[int, ...], lines: Sequence[TextLine], unit: float) ->
     return text
 
 
-def _rub_letters(ink: Bytes, text: Bytes, unit: float) -> None:
+def _rub_letters(ink: Bytes, text: Bytes, owner: Owners, unit: float) -> None:
     """Erase components that lie in text lines, and specks."""
     count, label, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     if count < 2:
@@ -177,9 +199,30 @@ def _rub_letters(ink: Bytes, text: Bytes, unit: float) -> None:
     long, short = np.maximum(w, h), np.minimum(w, h)
     letter = (inside >= 0.8 * area) & ~((long > 2.5 * unit) & (short < 0.3 * unit))
     speck = area < max(3, 0.006 * unit * unit)
+    for name in _spanning(label, owner, np.flatnonzero(letter)):
+        letter[name] = False
     gone = letter | speck
     gone[0] = False
     ink[gone[label]] = 0
+
+
+def _spanning(label: NDArray[np.int32], owner: Owners, names: NDArray[np.int64]) -> list[int]:
+    """Those components that reach from one symbol or frame to another."""
+    rim = cv2.dilate((owner > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
+    rows, columns = np.nonzero((np.asarray(rim) > 0) & (label > 0))
+    rows, columns = rows[np.isin(label[rows, columns], names)], columns[np.isin(label[rows, columns], names)]
+    if len(rows) == 0:
+        return []
+    height, width = owner.shape
+    met: set[tuple[int, int]] = set()
+    for dy, dx in ((-2, 0), (2, 0), (0, -2), (0, 2)):
+        at = owner[np.clip(rows + dy, 0, height - 1), np.clip(columns + dx, 0, width - 1)]
+        met |= set(zip(label[rows, columns].tolist(), at.tolist(), strict=True))
+    counts: dict[int, int] = {}
+    for name, at_owner in met:
+        if at_owner:
+            counts[name] = counts.get(name, 0) + 1
+    return [name for name, count in counts.items() if count > 1]
 
 
 def _fill_small(ink: Bytes, anchor: Bytes, unit: float) -> Bytes:

@@ -98,9 +98,9 @@ def build(skeleton: Skeleton, work: Linework, unit: float) -> Network:
             if joints[side] in ground:
                 joints[side], touches[side] = -1, ground[joints[side]]
         net.lines.append(Line(points, joints, touches, _directions(points, unit, work.width), _length(points)))
-    _land(net, work, unit)
+    _land(net, work, 0.4 * unit, frames=False)
     _prune(net, 0.4 * unit)
-    _land(net, work, unit)
+    _land(net, work, 0.6 * unit, frames=False)
     return net
 
 
@@ -149,56 +149,87 @@ def _nearby(skeleton: Skeleton, work: Linework, unit: float) -> list[NDArray[np.
             x = np.clip(points[:, 0] + round(share * unit * np.cos(angle)), 0, width - 1)
             y = np.clip(points[:, 1] + round(share * unit * np.sin(angle)), 0, height - 1)
             hit = work.owner[y, x]
+            hit = np.where(hit > work.frames, hit, 0)
             found = np.where(found > 0, found, hit)
     cuts = np.cumsum([len(branch.points) for branch in skeleton.branches])[:-1]
     return np.split(found, cuts)
 
 
 def _prune(net: Network, longest: float) -> None:
-    """Take short dead ends off junctions; a line left alone at a junction ends there."""
+    """Take short dead ends off junctions, but leave a line that has nothing else there the one straight ahead of it."""
     for members in net.joints().values():
-        for i, side in members:
-            line = net.lines[i]
-            if line.joints[1 - side] < 0 and not line.touches[1 - side] and line.length <= longest:
-                line.alive = False
-        left = [(i, side) for i, side in members if net.lines[i].alive]
-        if not left and len(members) == 2:  # a short stroke broken at a corner
-            for i, _ in members:
-                net.lines[i].alive = True
-        elif len(left) == 1:
+        spurs = [(i, side) for i, side in members if _is_spur(net.lines[i], side, longest)]
+        left = [end for end in members if end not in spurs]
+        if not left:
+            continue
+        if len(left) == 1:
             index, side = left[0]
-            net.lines[index].joints[side] = -1
+            ahead = net.lines[index].away[side]
+            bends = [(float(ahead @ net.lines[i].away[s]), i, s) for i, s in spurs]
+            if bends and min(bends)[0] < -0.7:
+                spurs.remove(min(bends)[1:])
+            else:
+                net.lines[index].joints[side] = -1
+        for i, _ in spurs:
+            net.lines[i].alive = False
 
 
-def _land(net: Network, work: Linework, unit: float) -> None:
-    """Give each loose end the symbol that it touches or points at closely."""
-    height, width = work.owner.shape
-    spread = np.deg2rad([0.0, -20.0, 20.0, -40.0, 40.0])
+def _is_spur(line: Line, side: int, longest: float) -> bool:
+    return line.joints[1 - side] < 0 and not line.touches[1 - side] and line.length <= longest
+
+
+def land(net: Network, work: Linework) -> None:
+    """Give the ends that are still loose the symbol or frame that they point at."""
+    _land(net, work, 0.6 * net.unit, frames=True)
+    _land(net, work, 1.1 * net.unit, frames=True)
+
+
+def _land(net: Network, work: Linework, reach: float, *, frames: bool) -> None:
+    """Give each loose end the symbol that it points at within `reach`, with no other stroke between."""
+    unit = net.unit
+    spread = [(0.0, 1.0), (-0.35, 0.8), (0.35, 0.8), (-0.7, 0.45), (0.7, 0.45)]
     for line in net.lines:
         if not line.alive:
             continue
         for side in (0, 1):
-            if line.joints[side] >= 0 or line.touches[side]:
+            if line.joints[side] >= 0 or line.touches[side] or line.links[side] is not None:
                 continue
             at, away = line.end(side), line.away[side]
-            reach = (0.75 if line.length > 0.5 * unit else 0.4) * unit
-            best: tuple[float, int] | None = None
-            for turn in spread:
-                if not away.any() and turn:
-                    break
-                c, s = np.cos(turn), np.sin(turn)
-                aim = np.array([away[0] * c - away[1] * s, away[0] * s + away[1] * c])
-                limit = reach if abs(turn) < 0.4 else 0.35 * unit
-                steps = np.arange(1, round(limit) + 1)
-                xs = np.clip(np.round(at[0] + steps * aim[0]), 0, width - 1).astype(int)
-                ys = np.clip(np.round(at[1] + steps * aim[1]), 0, height - 1).astype(int)
-                hits = np.flatnonzero(work.owner[ys, xs])
-                if len(hits):
-                    distance = float(hits[0] + 1) * (1 + abs(float(turn)))
-                    if best is None or distance < best[0]:
-                        best = distance, int(work.owner[ys[hits[0]], xs[hits[0]]])
-            if best is not None:
-                line.touches[side] = best[1]
+            chained = line.links[1 - side] is not None
+            far = reach if chained or line.length > 0.5 * unit else min(reach, 0.4 * unit)
+            hits = [
+                hit
+                for turn, share in (spread if away.any() else spread[:1])
+                if (hit := _ray(work, at, _turned(away, turn), far * share, abs(turn), 0.35 * unit, frames)) is not None
+            ]
+            if hits:
+                line.touches[side] = min(hits)[1]
+
+
+def _turned(vector: Floats, angle: float) -> Floats:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([vector[0] * c - vector[1] * s, vector[0] * s + vector[1] * c])
+
+
+def _ray(
+    work: Linework, at: Floats, aim: Floats, reach: float, penalty: float, rim: float, frames: bool
+) -> tuple[float, int] | None:
+    """(distance, owner) of the first symbol from a point along a direction, unless another stroke comes before it."""
+    height, width = work.owner.shape
+    steps = np.arange(1, max(2, round(reach) + 1))
+    xs = np.clip(np.round(at[0] + steps * aim[0]), 0, width - 1).astype(int)
+    ys = np.clip(np.round(at[1] + steps * aim[1]), 0, height - 1).astype(int)
+    seen = work.owner[ys, xs]
+    hits = np.flatnonzero(seen if frames else seen > work.frames)
+    if len(hits) == 0:
+        return None
+    first = int(hits[0])
+    ink = work.mask[ys[:first], xs[:first]] > 0
+    gaps = np.flatnonzero(~ink)
+    ink = ink[: max(0, first - round(rim))]
+    if len(gaps) and ink[gaps[0] :].any():  # another stroke comes before it, and is no rim of it
+        return None
+    return float(first + 1) * (1 + penalty), int(work.owner[ys[first], xs[first]])
 
 
 def bridge(net: Network, work: Linework) -> None:
@@ -218,6 +249,8 @@ def bridge(net: Network, work: Linework) -> None:
     owner = np.array([i for i, _ in ends])
     short = np.array([net.lines[i].length for i, _ in ends]) < 0.22 * unit
     _aim_dots(at, away, owner, short, unit)
+    for (i, side), aim in zip(ends, away, strict=True):
+        net.lines[i].away[side] = aim
     tree = cKDTree(at)
     pairs = tree.query_pairs(6.0 * unit, output_type="ndarray")
     if len(pairs) > 400_000:
@@ -335,8 +368,8 @@ def polyline(parts: Iterable[Floats], unit: float) -> Floats:
     return np.asarray(slim, np.float64)
 
 
-def join(net: Network) -> None:
-    """Run loose ends on into a stroke just ahead of them, such as a head drawn with a gap before it."""
+def join(net: Network, work: Linework) -> None:
+    """Run loose ends on into a stroke just ahead of them, such as a head drawn with a gap before it, or a symbol."""
     unit = net.unit
     loose = [
         (i, side)
@@ -346,6 +379,7 @@ def join(net: Network) -> None:
         if line.joints[side] < 0 and not line.touches[side] and line.links[side] is None
     ]
     if not loose:
+        land(net, work)
         return
     alive = [i for i, line in enumerate(net.lines) if line.alive]
     points = np.concatenate([net.lines[i].points for i in alive])
@@ -373,6 +407,7 @@ def join(net: Network) -> None:
             fresh += 1
     for target, places in cuts.items():
         _cut(net, target, sorted(places))
+    land(net, work)
 
 
 def _cut(net: Network, index: int, places: list[tuple[int, int]]) -> None:
