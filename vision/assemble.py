@@ -123,9 +123,25 @@ def _kind(scene: Scene, labels: Labels) -> DiagramKind:
 
 
 def _keep(scene: Scene, labels: Labels, connectors: Sequence[Connector]) -> list[int]:
-    """Indices of shapes that are nodes: those with a word or a flow."""
+    """Indices of shapes that are nodes: those with a word inside or a flow, and symbols like them."""
     touched = {end[1] for c in connectors for end in (c.source, c.target) if end and end[0] == "shape"}
-    return [i for i in range(len(scene.shapes)) if i in labels.shapes or i in touched]
+    usual = {
+        outline: [size(scene.shapes[i].box)[0] for i in touched if scene.shapes[i].outline == outline]
+        for outline in ("circle", "diamond")
+    }
+
+    def belongs(i: int) -> bool:
+        shape = scene.shapes[i]
+        if i in touched:
+            return True
+        if i in labels.shapes and holds(shape.box, centre(labels.shapes[i].box)):
+            return True
+        if shape.outline in usual and touched:
+            width = size(shape.box)[0]
+            return any(abs(width - other) < 0.2 * other for other in usual[shape.outline])
+        return i in labels.shapes
+
+    return [i for i in range(len(scene.shapes)) if belongs(i)]
 
 
 def _lanes(containers: Sequence[Container], frames: Sequence[int], labels: Labels, scale: _Scale) -> list[Lane]:
@@ -202,6 +218,8 @@ def _node(
 def _type(shape: Shape, worded: bool, kind: DiagramKind, degree: tuple[int, int], scene: Scene) -> NodeType:
     if shape.outline in ("circle", "ellipse") and not worded:
         return _event(shape, degree, scene)
+    if worded and shape.outline == "document":
+        return "document"
     return (BPMN if kind == "bpmn" else FLOWCHART)[shape.outline]
 
 

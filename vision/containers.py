@@ -40,7 +40,9 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
     grid = _Grid(walls.wall, unit, [s.box for s in shapes if _covers(s, page)])
     frames = grid.frames(symbols)
     containers: list[Container] = []
-    for frame in _pool_frames(grid, frames, symbols, lines):
+    pools = _pool_frames(grid, frames, symbols, lines)
+    paper = [f for f in _outermost(frames) if f not in pools]  # page frames: their bands and bodies are no symbols
+    for frame in pools:
         has_lanes = any(inside(s.box, frame) for s in symbols)
         named = any(inside(line.box, frame) for line in lines)
         if not (has_lanes or (named and _wide(frame, unit, page))):
@@ -53,13 +55,14 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
     for s in sorted(holders, key=lambda s: -area(s.box)):
         if any(c.kind in ("pool", "lane") and iou(s.box, c.box) > 0.8 for c in containers) or _is_part(s, containers, unit):
             continue
-        if _cut(s.box, symbols, unit) >= 2:
+        if _cut(s.box, symbols, unit) >= 2 or _is_band(s.box, paper):
             continue
         held = sum(inside(n.box, s.box) for n in symbols)
         pool = s.outline == "rectangle" and not containers and held > 0.85 * len(symbols)
         kind: Kind = "pool" if pool else "subprocess"
         containers.append(Container(kind, s.box, confidence=s.confidence, shape=s))
     frames_shapes = [s for s in symbols if any(iou(s.box, c.box) > 0.8 for c in containers)]
+    frames_shapes += [s for s in shapes if _is_band(s.box, paper)]
     strips = [c.header for c in containers if c.header]
     kept = [
         s
@@ -219,8 +222,10 @@ def _header(grid: _Grid, box: Box, symbols: Sequence[Shape]) -> tuple[Box | None
     return None, box, False
 
 
-def _vacant(box: Box, symbols: Sequence[Shape]) -> bool:
-    return not any(inside(s.box, box) for s in symbols)
+def _vacant(strip: Box, symbols: Sequence[Shape]) -> bool:
+    """No symbol lies in the strip; boxes as thick as the strip are its own cells."""
+    thick = min(size(strip))
+    return not any(inside(s.box, strip) and min(size(s.box)) < 0.75 * thick for s in symbols)
 
 
 def _cut(box: Box, symbols: Sequence[Shape], unit: float) -> int:
@@ -254,6 +259,11 @@ def _is_part(shape: Shape, containers: Sequence[Container], unit: float) -> bool
         if near >= 2:
             return True
     return False
+
+
+def _is_band(box: Box, frames: Sequence[Box]) -> bool:
+    """A part of a page frame from side to side."""
+    return any(share(box, f) > 0.9 and size(box)[0] > 0.95 * size(f)[0] for f in frames)
 
 
 def _covers(shape: Shape, page: Page) -> bool:

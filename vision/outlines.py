@@ -120,7 +120,7 @@ def _templates(step: int) -> tuple[list[Outline], np.ndarray, np.ndarray]:
         if 0.04 < s < 0.32:
             add("hexagon", [(s, 0), (1 - s, 0), (1, 0.5), (1 - s, 1), (s, 1), (0, 0.5)])
     t = np.linspace(0, np.pi, 24)
-    for cap in (0.06, 0.12, 0.2):
+    for cap in (0.06, 0.12, 0.2) if aspect < 1.9 else ():
         top = [(0.5 - 0.5 * np.cos(a), cap - cap * np.sin(a)) for a in t]
         bottom = [(0.5 + 0.5 * np.cos(a), 1 - cap + cap * np.sin(a)) for a in t]
         add("cylinder", top + bottom)

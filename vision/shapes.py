@@ -247,7 +247,10 @@ def _border(page: Page, walls: Walls, contour: Floats) -> tuple[float, float]:
     after = np.arange(reach)[None, :] >= first[:, None]
     ends = np.where((~hit & after).any(1), (~hit & after).argmax(1), reach)
     coverage = float(starts.mean())
-    return float(np.median(ends[starts])) if starts.any() else 0.0, coverage
+    inked = np.zeros(at.shape[:2], bool)
+    inked[inside] = walls.ink[at[..., 1][inside], at[..., 0][inside]] > 0
+    drawn = float(inked[:, : max(3, reach // 3)].any(1).mean()) > 0.4
+    return float(np.median(ends[starts])) if drawn and starts.any() else 0.0, coverage
 
 
 def _grow(contour: Floats, by: float) -> Floats:
@@ -330,9 +333,11 @@ def _resolve(candidates: Sequence[Candidate], lines: Sequence[TextLine], unit: f
 def _is_icon(small: Shape, big: Shape, unit: float) -> bool:
     """Whether a small outline is a marker or icon inside a task."""
     width, height = size(big.box)
+    if big.outline in ("circle", "diamond") and max(width, height) < 8 * unit and not small.filled:
+        return share(small.box, big.box) > 0.9 and area(small.box) < 0.7 * area(big.box)
     if big.outline not in BOXY or min(size(small.box)) >= 2.1 * unit or min(width, height) > 12 * unit:
         return False
-    return share(small.box, big.box) > 0.95 and area(small.box) < 0.3 * area(big.box)
+    return share(small.box, big.box) > 0.8 and area(small.box) < 0.3 * area(big.box)
 
 
 def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> bool:
@@ -368,7 +373,7 @@ def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
     box = union(line.box for line in words)
     width, height = size(shape.box)
     slack = max(width - (box[2] - box[0]), height - (box[3] - box[1]))
-    return len(words) == 1 and slack < 0.9 * unit and height < 2.1 * unit
+    return len(words) == 1 and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
 
 
 def _fills(words: Sequence[TextLine], shape: Shape) -> bool:

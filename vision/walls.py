@@ -40,7 +40,8 @@ def find_walls(page: Page, lines: Sequence[TextLine]) -> Walls:
     beside = cv2.dilate(ink, np.ones((5, 5), np.uint8))  # the slopes of a stroke are not borders of a fill
     step[beside > 0] = 0
     wall = cv2.bitwise_or(ink, step)
-    return Walls(ink=ink, wall=wall, joined=cv2.bitwise_or(wall, _dashes(ink, page.unit, lines)))
+    closed = cv2.morphologyEx(wall, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    return Walls(ink=ink, wall=wall, joined=cv2.bitwise_or(closed, _dashes(ink, page.unit, lines)))
 
 
 def _dashes(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
@@ -53,8 +54,10 @@ def _dashes(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
     for line in lines:
         x0, y0, x1, y1 = (int(v) for v in line.box)
         mask[max(0, y0) : y1, max(0, x0) : x1] = 0
-    size = int(0.5 * unit) | 1
-    return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    size = int(0.65 * unit) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    mask = cv2.bitwise_or(mask, cv2.bitwise_and(ink, cv2.dilate(mask, kernel)))  # what the dashes lead to
+    return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)
 
 
 def _strongest(rgb: Bytes) -> Bytes:
