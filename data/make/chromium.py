@@ -41,11 +41,15 @@ _READ = """() => {
     const shape = n.querySelector('.label-container, rect.basic, polygon, path, circle') || n;
     nodes[n.id] = box(n.querySelector(':scope > .label-container') || shape);
   }
-  const edges = [...svg.querySelectorAll('.edgePaths path, path.flowchart-link')].filter((p, i, a) => a.indexOf(p) === i)
+  const ways = [...svg.querySelectorAll('.edgePaths path, path.flowchart-link')];
+  const edges = ways.filter((p, i) => ways.indexOf(p) === i)
     .map(p => { const m = p.getScreenCTM(), l = p.getTotalLength(), out = [];
-      for (let k = 0; k <= 24; k++) { const q = p.getPointAtLength(l*k/24).matrixTransform(m); out.push([q.x-o.x, q.y-o.y]); }
+      for (let k = 0; k <= 24; k++) {
+        const q = p.getPointAtLength(l*k/24).matrixTransform(m); out.push([q.x-o.x, q.y-o.y]);
+      }
       return {id: p.id, cls: p.getAttribute('class'), points: out}; });
-  const groups = [...svg.querySelectorAll('g.cluster')].map(g => ({id: g.id, box: box(g.querySelector('rect, path') || g)}));
+  const groups = [...svg.querySelectorAll('g.cluster')]
+    .map(g => ({id: g.id, box: box(g.querySelector('rect, path') || g)}));
   return {nodes, edges, groups, size: [o.width, o.height]};
 }"""
 
@@ -138,7 +142,7 @@ def main() -> int:
                 device_scale_factor=2 if "x2" in words else 1, viewport={"width": 2200, "height": 1600}
             )
             page.set_content(
-                f'<body style="margin:0;background:{back}"><div id="c" style="display:inline-block;padding:0"></div></body>'
+                f'<body style="margin:0;background:{back}"><div id="c" style="display:inline-block"></div></body>'
             )
             page.add_script_tag(path=str(bundles / f"m{version}" / "dist" / "mermaid.min.js"))
             config: dict[str, Any] = {
@@ -174,8 +178,12 @@ def main() -> int:
             for step in after:
                 picture, more = degrade.STEPS[step](picture, rng)
                 matrix = degrade.compose(matrix, more)
-            save(name, picture, degrade.carry(truth, matrix), args.out, as_jpeg=bool({"jpeg", "scan"} & set(after)),
-                 facts={"process": which, "title": written[which].title, "notation": "flow", "look": f"mermaid{version}-{theme}", "layout": options, "after": after})  # fmt: skip
+            facts: dict[str, object] = {
+                "process": which, "title": written[which].title, "notation": "flow",
+                "look": f"mermaid{version}-{theme}", "layout": options, "after": after,
+            }  # fmt: skip
+            as_jpeg = bool({"jpeg", "scan"} & set(after))
+            save(name, picture, degrade.carry(truth, matrix), args.out, as_jpeg=as_jpeg, facts=facts)
             print(name, picture.size)
         browser.close()
     return 0

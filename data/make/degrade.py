@@ -96,8 +96,8 @@ def chrome(image: Image.Image, rng: Random) -> tuple[Image.Image, Matrix]:
     draw = ImageDraw.Draw(out)
     font = ImageFont.truetype(font_file("dejavu"), 13)
     draw.rectangle((0, 0, w, 32), fill=bar)
-    draw.text((14, 8), rng.choice(["Схема процесса.vsdx — Редактор", "Регламент (только чтение)", "process-map — Editor"]),
-              font=font, fill=ink)  # fmt: skip
+    title = rng.choice(["Схема процесса.vsdx — Редактор", "Регламент (только чтение)", "process-map — Editor"])
+    draw.text((14, 8), title, font=font, fill=ink)
     for k, colour in enumerate(["#e81123", "#c8c8c8", "#c8c8c8"]):
         draw.rectangle(
             (w - 28 - 34 * k, 10, w - 16 - 34 * k, 22), outline=ink if k else None, fill=colour if not k else None

@@ -158,7 +158,8 @@ def _lay_out(
         bands.append(Band(a, (0, y, width, y + ext_height), None, False))
         y += ext_height + 56
     previous: Lane | None = None
-    for lane in [a for a in leaf_lanes if a not in ext] or [None]:
+    sheets: list[Lane | None] = [a for a in leaf_lanes if a not in ext]
+    for lane in sheets or [None]:
         if lane and previous and (lane.parent is None or lane.parent != previous.parent):
             y = _snap(y + 48)
         previous = lane

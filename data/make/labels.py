@@ -148,7 +148,9 @@ def _cost(box: Box, scene: Scene, placed: list[Box], own: Wire | None) -> float:
 def faults(scene: Scene, style: Style) -> list[str]:
     """What a person would not have drawn: flows through foreign nodes, labels over nodes, labels or flows."""
     out: list[str] = []
-    labels = [(f"label of {i.node.id}", i.label, None) for i in scene.items if i.label and i.lines]
+    labels: list[tuple[str, Box, Wire | None]] = [
+        (f"label of {i.node.id}", i.label, None) for i in scene.items if i.label and i.lines
+    ]
     labels += [(f"label of {w.edge.id}", w.label, w) for w in scene.wires if w.label and w.lines]
     for wire in scene.wires:
         points = flatten(wire)

@@ -15,6 +15,7 @@ import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import cast
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(path) for path in (HERE, HERE.parent.parent) if str(path) not in sys.path]
@@ -28,6 +29,7 @@ import labels  # noqa: E402
 import paint  # noqa: E402
 import process  # noqa: E402
 from diagram.model import Diagram  # noqa: E402
+from process import Notation  # noqa: E402
 from scene import Scene  # noqa: E402
 from style import LOOKS, Style  # noqa: E402
 
@@ -40,7 +42,7 @@ class Order:
 
     name: str
     process: str
-    notation: process.Notation
+    notation: Notation
     look: str
     layout: str
     after: tuple[str, ...] = ()
@@ -54,7 +56,9 @@ def read_plan(path: Path) -> list[Order]:
         if not line:
             continue
         parts = [part.strip() for part in line.split("|")]
-        order = Order(*parts[:5], tuple(parts[5].split()) if len(parts) > 5 else ())  # type: ignore[arg-type]
+        name, which, notation, look, layout = parts[:5]
+        after = tuple(parts[5].split()) if len(parts) > 5 else ()
+        order = Order(name, which, cast(Notation, notation), look, layout, after)
         if order.look not in LOOKS or not set(order.after) <= set(degrade.STEPS) or order.name in {o.name for o in out}:
             raise ValueError(f"{path.name}: bad line {line!r}")
         out.append(order)
@@ -123,11 +127,6 @@ def phases(scene: Scene) -> list[tuple[float, str]]:
     return out
 
 
-def truth_of(order: Order, scene: Scene, zoom: float) -> Diagram:
-    """The graph in pixels of the rendered picture, before what happens afterwards."""
-    return degrade.carry(scene.truth(), (zoom, 0, 0, 0, zoom, 0), digits=3)
-
-
 def make(order: Order, written: process.Process, seed: int, out: Path, *, truth_only: bool = False) -> list[str]:
     """Write NAME.png or .jpg and NAME.json; the faults that are left. `truth_only` writes the JSON alone."""
     scene, style, painter, left = compose(order, written, seed)
@@ -143,8 +142,12 @@ def make(order: Order, written: process.Process, seed: int, out: Path, *, truth_
     for step in order.after:
         picture, more = degrade.STEPS[step](picture, rng)
         matrix = degrade.compose(matrix, more)
-    save(order.name, picture, degrade.carry(scene.truth(), matrix), out, truth_only=truth_only, as_jpeg=bool({"jpeg", "scan"} & set(order.after)),
-         facts={"process": order.process, "title": written.title, "notation": order.notation, "look": order.look, "layout": order.layout, "after": list(order.after)})  # fmt: skip
+    facts: dict[str, object] = {
+        "process": order.process, "title": written.title, "notation": order.notation, "look": order.look,
+        "layout": order.layout, "after": list(order.after),
+    }  # fmt: skip
+    truth, as_jpeg = degrade.carry(scene.truth(), matrix), bool({"jpeg", "scan"} & set(order.after))
+    save(order.name, picture, truth, out, as_jpeg=as_jpeg, facts=facts, truth_only=truth_only)
     return left
 
 

@@ -89,7 +89,8 @@ class Painter:
             d += "Z"
         attr = f' stroke-dasharray="{dash}"' if dash else ""
         self.out.append(
-            f'<path d="{d}" fill="{fill}" stroke="{stroke}" stroke-width="{width}" stroke-linejoin="round"{attr}{more}/>'
+            f'<path d="{d}" fill="{fill}" stroke="{stroke}" stroke-width="{width}" '
+            f'stroke-linejoin="round"{attr}{more}/>'
         )
 
     def _stroke(self, points: Line, stroke: str, width: float, fill: str = "none", dash: str = "") -> None:
@@ -122,10 +123,11 @@ class Painter:
 
     def _title(self) -> None:
         s, scene = self.style, self.scene
-        self.out.append(
-            f'<rect x="4" y="4" width="{scene.width - 8}" height="{scene.height - 8}" fill="none" stroke="{s.band_stroke}"/>'
-            f'<rect x="4" y="4" width="{scene.width - 8}" height="{TITLE - 14}" fill="{s.title_fill}" stroke="{s.band_stroke}"/>'
-        )
+        for height, fill in ((scene.height - 8, "none"), (TITLE - 14, s.title_fill)):
+            self.out.append(
+                f'<rect x="4" y="4" width="{scene.width - 8}" height="{height}" fill="{fill}" '
+                f'stroke="{s.band_stroke}"/>'
+            )
         ink = "#1a1a1a" if s.title_fill in ("#f2f2f2", "#d9d9d9") else s.title_ink
         size = s.size + 3
         while widest((scene.title,), s.font, size) > scene.width - 30:
@@ -231,7 +233,8 @@ class Painter:
         moved = [(x + s.shadow, y + s.shadow) for x, y in shape]
         if s.soft:
             self.defs["blur"] = (
-                '<filter id="blur" x="-20%" y="-20%" width="150%" height="150%"><feGaussianBlur stdDeviation="2"/></filter>'
+                '<filter id="blur" x="-20%" y="-20%" width="150%" height="150%">'
+                '<feGaussianBlur stdDeviation="2"/></filter>'
             )
             self._path(moved, "none", 0, "#000000", more=' opacity="0.35" filter="url(#blur)"')
         else:
@@ -264,8 +267,8 @@ class Painter:
             elif kind == "gateway_inclusive":
                 self._stroke(ellipse((cx - q * 1.2, cy - q * 1.2, cx + q * 1.2, cy + q * 1.2)), stroke, s.border * 1.4)
             elif kind == "gateway_event":
-                for k in (1.45, 1.2):
-                    self._stroke(ellipse((cx - q * k, cy - q * k, cx + q * k, cy + q * k)), stroke, thin)
+                for ring in (1.45 * q, 1.2 * q):
+                    self._stroke(ellipse((cx - ring, cy - ring, cx + ring, cy + ring)), stroke, thin)
                 star = [(cx + q * 0.8 * math.sin(k * 1.2566), cy - q * 0.8 * math.cos(k * 1.2566)) for k in range(6)]
                 self._stroke([*star[:5], star[0]], stroke, thin)
         if s.icons and kind == "task":
@@ -375,7 +378,8 @@ class Painter:
         x0, y0, x1, y1 = wire.label
         if s.label_place == "chip":
             self.out.append(
-                f'<rect x="{x0 - 3:.1f}" y="{y0 - 1:.1f}" width="{x1 - x0 + 6:.1f}" height="{y1 - y0 + 2:.1f}" fill="{s.label_page}"/>'
+                f'<rect x="{x0 - 3:.1f}" y="{y0 - 1:.1f}" width="{x1 - x0 + 6:.1f}" height="{y1 - y0 + 2:.1f}" '
+                f'fill="{s.label_page}"/>'
             )
         elif s.label_place == "on":
             self.out.append(

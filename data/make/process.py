@@ -1,11 +1,12 @@
-"""Processes as plain text (`processes/*.txt`) and their reading into a graph in one of four notations:
-BPMN, flowchart, flowchart with lanes (cross-functional), UML activity.
+"""Processes as plain text (`processes/*.txt`) and their reading into a graph in one of four notations.
 
-A file holds many processes. `= id: title` starts one; `pool NAME`, `lane KEY: name` and `ext KEY: name` (a pool
-shown as a closed box), `party KEY: name` (a further pool with steps) give the roles; `KEY ID: kind[:trigger] text` (KEY `-` where there are no lanes) a step;
-`a > b > c: text` flows (the text belongs to the last one), `a => b: text` message flows, `a ~ b` associations.
-Kinds: start end mid throw bound@HOST · task user service send receive manual script rule · sub call · box (an expanded sub-process, its steps written `kind^BOX`) · xor or and
-evt · `docstep` (a document among the steps) io conn · doc store note.
+The notations: BPMN, flowchart, flowchart with lanes (cross-functional), UML activity. A file holds many processes.
+`= id: title` starts one; `pool NAME`, `lane KEY: name`, `ext KEY: name` (a pool shown as a closed box) and
+`party KEY: name` (a further pool with steps) give the roles; `KEY ID: kind[:trigger] text` (KEY `-` where there are
+no lanes) a step; `a > b > c: text` flows (the text belongs to the last one), `a => b: text` message flows, `a ~ b`
+associations. Kinds: start end mid throw bound@HOST · task user service send receive manual script rule · sub call ·
+box (an expanded sub-process, its steps written `kind^BOX`) · xor or and evt · docstep (a document among the steps) io
+conn · doc store note.
 Knows nothing of places and looks.
 """
 
@@ -22,8 +23,8 @@ Notation = Literal["bpmn", "flow", "cross", "uml"]
 _BPMN = {
     "start": "start_event", "end": "end_event", "mid": "intermediate_event", "throw": "intermediate_event",
     "bound": "intermediate_event", "xor": "gateway_exclusive", "or": "gateway_inclusive", "and": "gateway_parallel",
-    "evt": "gateway_event", "sub": "subprocess", "call": "subprocess", "box": "subprocess", "doc": "data_object", "store": "data_store",
-    "note": "annotation", "docstep": "document",
+    "evt": "gateway_event", "sub": "subprocess", "call": "subprocess", "box": "subprocess", "doc": "data_object",
+    "store": "data_store", "note": "annotation", "docstep": "document",
 }  # fmt: skip
 _FLOW = {
     "start": "terminator", "end": "terminator", "xor": "decision", "or": "decision", "sub": "predefined_process",
@@ -166,7 +167,7 @@ def graph(process: Process, notation: Notation, *, numbered: bool = False, lanes
                 parent=step.parent,
             )
         )  # fmt: skip
-    edges = []
+    edges: list[Edge] = []
     for source, target, label, flow in process.flows:
         ends = [end if end in ids else f"ext_{end}" for end in (source, target)]
         if all(end in ids or end in known for end in ends):

@@ -150,11 +150,11 @@ class Router:
         cost = 0.0
         for _, s, t in self.used.get(cell * 2 + axis, ()):
             cost += 0.3 if t == target else (2 if s == source else 60)
-        for _, s, t in self.used.get(cell * 2 + 1 - axis, ()):
+        for _, _, t in self.used.get(cell * 2 + 1 - axis, ()):
             cost += 0.3 if t == target else 6
         side = 1 if axis else self.cols
         for near in (cell - side, cell + side):
-            for _, s, t in self.used.get(near * 2 + axis, ()):
+            for _, _, t in self.used.get(near * 2 + axis, ()):
                 cost += 0 if t == target else 2.5
         return cost
 

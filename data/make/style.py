@@ -122,16 +122,17 @@ def web_gradient(rng: Random) -> Style:
 def visio(rng: Random) -> Style:
     """Visio's basic flowchart: pale blue, thin dark blue lines, text over the line."""
     blue = rng.choice(["#4f81bd", "#2f5597", "#41719c"])
+    if rng.random() < 0.5:
+        return Style(
+            font=_pick(rng, "calibri", "arial"), size=rng.choice([12, 13]), ink=rng.choice(["#1f3864", "#ffffff"]),
+            stroke="#2f528f", border=1, fill=blue, line=blue, line_width=1.2, head="filled", head_size=8, radius=0,
+            gradient=rng.choice([0, 0.2]), label_place="on", label_ink="#1f3864", header_fill="#dce6f2",
+            header_ink="#1f3864", shadow=3 if rng.random() < 0.5 else 0,
+        )  # fmt: skip
     return Style(
-        font=_pick(rng, "calibri", "arial"), size=rng.choice([12, 13]), ink=rng.choice(["#1f3864", "#ffffff"]),
-        stroke="#2f528f", border=1, fill=blue, line=blue, line_width=1.2, head="filled", head_size=8, radius=0,
-        gradient=rng.choice([0, 0.2]), label_place="on", label_ink="#1f3864", header_fill="#dce6f2",
-        header_ink="#1f3864", event_fill={},
-        **({"shadow": 3} if rng.random() < 0.5 else {}),
-    ) if rng.random() < 0.5 else Style(
         font="calibri", size=13, ink="#000000", stroke="#404040", border=1, fill="#e8eef7", line="#404040",
-        line_width=1, head="filled", head_size=9, radius=0, label_place="on", header_fill="#e8eef7", hops=rng.choice([0, 4]),
-        shadow=rng.choice([0, 2]), soft=False,
+        line_width=1, head="filled", head_size=9, radius=0, label_place="on", header_fill="#e8eef7",
+        hops=rng.choice([0, 4]), shadow=rng.choice([0, 2]), soft=False,
     )  # fmt: skip
 
 
@@ -227,7 +228,8 @@ def bizagi(rng: Random) -> Style:
     return Style(
         font=_pick(rng, "arial", "opensans"), size=11.5, ink="#000000", stroke="#03689a", border=1.3, fill="#ecefff",
         gradient=rng.choice([0.1, 0.2]), shadow=rng.choice([2, 3]), line="#000000", line_width=1, head="filled",
-        head_size=8, radius=8, band_stroke="#3a3a3a", band_width=1, header_fill="#ffffff", task_width=95, task_height=62,
+        head_size=8, radius=8, band_stroke="#3a3a3a", band_width=1, header_fill="#ffffff", task_width=95,
+        task_height=62,
         fills={"gateway_exclusive": "#ffffcc", "gateway_parallel": "#ffffcc", "gateway_inclusive": "#ffffcc",
                "gateway_event": "#ffffcc", "data_object": "#f0f0f0", "annotation": "none"},
         strokes={"gateway_exclusive": "#a6a61d", "gateway_parallel": "#a6a61d", "gateway_inclusive": "#a6a61d",
