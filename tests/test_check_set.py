@@ -9,7 +9,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -55,15 +54,15 @@ def test_the_truth_fits_its_picture(path: Path) -> None:
     with Image.open(path.parent / data["image"]) as image:
         assert list(image.size) == data["size"]
         assert image.width >= 300
-        pixels = np.asarray(image.convert("RGBA"))
-    height, width = pixels.shape[:2]
+        image.load()
+    width, height = image.size
     boxes = {node.id: node.bbox for node in diagram.nodes} | {lane.id: lane.bbox for lane in diagram.lanes}
     for name, box in boxes.items():
         assert box is not None, name
         assert -1 <= box[0] < box[2] <= width + 1, name
         assert -1 <= box[1] < box[3] <= height + 1, name
-        part = pixels[max(0, int(box[1])) : int(box[3]) + 1, max(0, int(box[0])) : int(box[2]) + 1].reshape(-1, 4)
-        assert np.ptp(part, axis=0).max() > 40, f"{name}: nothing is drawn there"
+        part = image.crop((max(0, int(box[0])), max(0, int(box[1])), int(box[2]) + 1, int(box[3]) + 1))
+        assert any(high - low > 40 for low, high in part.convert("RGBA").getextrema()), f"{name}: nothing is drawn"
     slack = 0.02 * max(width, height) + 12
     for edge in diagram.edges:
         for end, point in ((edge.source, edge.points[0]), (edge.target, edge.points[-1])):
