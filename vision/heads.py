@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.linework import Linework
-from vision.parts import Floats
+from vision.parts import Bytes, Floats
 
 Mark = Literal["none", "filled", "hollow", "open", "circle", "diamond"]
 
@@ -48,6 +48,7 @@ def contact(work: Linework, at: Floats, inward: Floats, owner: int, unit: float,
     dx, dy = xs + x0 - at[0], ys + y0 - at[1]
     name = label[ys[np.argmin(dx * dx + dy * dy)], xs[np.argmin(dx * dx + dy * dy)]]
     own = label[ys, xs] == name
+    lump = _lump((label == name).astype(np.uint8), at - (x0, y0), unit, width)
     dx, dy, xs, ys = dx[own], dy[own], xs[own], ys[own]
     s = dx * inward[0] + dy * inward[1]
     t = dy * inward[0] - dx * inward[1]
@@ -66,7 +67,7 @@ def contact(work: Linework, at: Floats, inward: Floats, owner: int, unit: float,
     body = excess[: round(1.15 * unit)]
     wide_rows = np.flatnonzero(body > 0.8)
     if len(wide_rows) < 2:
-        return Contact("none", 0.0, 0.0)
+        return Contact("filled" if lump > 0 else "none", lump, 0.0)
     peak = float(body.max())
     top = np.flatnonzero(body >= 0.8 * peak)
     middle, last = float(top.mean()), _last(body, top)
@@ -77,7 +78,7 @@ def contact(work: Linework, at: Floats, inward: Floats, owner: int, unit: float,
     inside = near & (s <= last + 1) & (np.abs(t) <= left.max() + 1)
     hollow = _hollow(work, xs[inside] + x0, ys[inside] + y0)
     if last < 0.1 * unit or first > 0.45 * unit:
-        return Contact("none", 0.0, float(last))
+        return Contact("filled" if lump > 0 else "none", lump, float(last))
     rising = form >= 0.62
     if rising:
         filled = _ink_share(both, left, right, bins, last)
@@ -85,7 +86,17 @@ def contact(work: Linework, at: Floats, inward: Floats, owner: int, unit: float,
         return Contact(mark, score, float(last))
     if hollow > 0.2:
         return Contact("circle" if last <= 0.62 * unit else "diamond", 0.0, float(last))
-    return Contact("none", 0.0, float(last))
+    return Contact("filled" if lump > 0 else "none", lump, float(last))
+
+
+def _lump(stroke: Bytes, at: Floats, unit: float, width: float) -> float:
+    """Score of a thick lump of ink at a contact: a head that is half hidden or meets its symbol at a slant."""
+    depth = cv2.distanceTransform(stroke, cv2.DIST_L2, 3)
+    ys, xs = np.nonzero(stroke)
+    near = np.hypot(xs - at[0], ys - at[1]) <= 0.7 * unit
+    if not near.any() or float(depth[ys[near], xs[near]].max()) < 0.8 * width + 1.0:
+        return 0.0
+    return 0.5 * max(0.0, float(near.sum()) - 0.9 * unit * width) / (0.07 * unit * unit)
 
 
 def _start(work: Linework, at: Floats, inward: Floats, owner: int, unit: float) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.ink import line_ink
-from vision.parts import Box, Bytes, Container, End, Floats, Page, Scene, TextLine
+from vision.parts import Box, Bytes, Container, End, Floats, Page, Scene, Shape, TextLine
 
 Owners = NDArray[np.int32]
 
@@ -53,12 +53,14 @@ class Linework:
 def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
     """Rub out what cannot be a connector."""
     unit = page.unit
+    chips = _chips(scene.shapes, lines, unit)
     ink = line_ink(page)
     crossings = _rub_frames(ink, scene.containers, unit)
-    owner, grounds = _grounds(ink.shape, scene, crossings, unit)
+    owner, grounds = _grounds(ink.shape, scene, crossings, chips, unit)
     anchor = (owner > 0).astype(np.uint8)
     ink[anchor > 0] = 0
-    text = _text_map(ink.shape, lines, unit)
+    text = _text_map(ink.shape, [line.box for line in lines if any(ch.isalnum() for ch in line.text)], unit)
+    text |= _text_map(ink.shape, [scene.shapes[index].box for index in chips], unit)
     _rub_letters(ink, text, owner, unit)
     mask = _fill_small(ink, anchor, unit)
     return Linework(
@@ -73,7 +75,9 @@ def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
     )
 
 
-def _grounds(shape: tuple[int, ...], scene: Scene, crossings: Bytes, unit: float) -> tuple[Owners, tuple[Ground, ...]]:
+def _grounds(
+    shape: tuple[int, ...], scene: Scene, crossings: Bytes, chips: frozenset[int], unit: float
+) -> tuple[Owners, tuple[Ground, ...]]:
     """Paint containers' borders, then symbols from large to small, so that what sits on a border is on top."""
     owner = np.zeros(shape[:2], np.int32)
     ends: list[Ground] = []
@@ -91,7 +95,7 @@ def _grounds(shape: tuple[int, ...], scene: Scene, crossings: Bytes, unit: float
             x0, y0, x1, y1 = (round(v) for v in container.header)
             owner[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = len(ends)
     owner[crossings > 0] = 0
-    order = sorted(range(len(scene.shapes)), key=lambda i: -_area(scene.shapes[i].box))
+    order = sorted(set(range(len(scene.shapes))) - chips, key=lambda i: -_area(scene.shapes[i].box))
     first = len(ends)
     ends.extend(Ground(("shape", index), shape.box, False) for index, shape in enumerate(scene.shapes))
     for index in order:
@@ -176,15 +180,32 @@ def _merge(bands: list[tuple[int, int, int, int]], unit: float) -> list[tuple[in
     return [(max(0, a), b, c, d) for a, b, c, d in out]
 
 
-def _text_map(shape: tuple[int, ...], lines: Sequence[TextLine], unit: float) -> Bytes:
+def _chips(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> frozenset[int]:
+    """Borderless patches that are the ground of one line of text laid over a connector, which runs on beneath them."""
+    out: set[int] = set()
+    for index, shape in enumerate(shapes):
+        x0, y0, x1, y1 = shape.box
+        if shape.stroke > 0 or shape.filled or min(x1 - x0, y1 - y0) > 1.9 * unit:
+            continue
+        within = [line.box for line in lines if _share(line.box, shape.box) > 0.8]
+        spare = x1 - x0 - max((box[2] - box[0] for box in within), default=0.6 * unit)
+        if len(within) <= 1 and spare <= 1.2 * unit:
+            out.add(index)
+    return frozenset(out)
+
+
+def _share(box: Box, other: Box) -> float:
+    """Share of `box` that lies in `other`."""
+    w = min(box[2], other[2]) - max(box[0], other[0])
+    h = min(box[3], other[3]) - max(box[1], other[1])
+    return max(w, 0.0) * max(h, 0.0) / max(_area(box), 1.0)
+
+
+def _text_map(shape: tuple[int, ...], boxes: Sequence[Box], unit: float) -> Bytes:
     text = np.zeros(shape[:2], np.uint8)
     pad = 0.08 * unit
-    for line in lines:
-        if any(ch.isalnum() for ch in line.text):
-            x0, y0, x1, y1 = line.box
-            text[
-                max(0, round(y0 - pad)) : max(0, round(y1 + pad)), max(0, round(x0 - pad)) : max(0, round(x1 + pad))
-            ] = 1
+    for x0, y0, x1, y1 in boxes:
+        text[max(0, round(y0 - pad)) : max(0, round(y1 + pad)), max(0, round(x0 - pad)) : max(0, round(x1 + pad))] = 1
     return text
 
 

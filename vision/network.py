@@ -268,10 +268,10 @@ def bridge(net: Network, work: Linework) -> None:
     worst = np.maximum(bend_a, bend_b)
     total = bend_a + bend_b
     normal = (distance <= 1.7 * unit) & ((worst <= 22) | ((distance <= 0.9 * unit) & (worst <= 60) & (total <= 100)))
-    far = (distance > 0.9 * unit) & ~normal & (worst <= 20)
+    far = (distance > 0.9 * unit) & ~normal & ((worst <= 20) | ((distance <= 4 * unit) & (worst <= 42) & (total <= 60)))
     if far.any():
         picked = np.flatnonzero(far)
-        far[picked] = _covered(at[a[picked]], at[b[picked]], work.text) >= 1 - 1.2 * unit / distance[picked]
+        far[picked] = _covered(at[a[picked]], at[b[picked]], work.text) >= 1 - 1.4 * unit / distance[picked]
     allowed = (normal | far) & (owner[a] != owner[b])
     cost = distance / unit + (bend_a / 25) ** 2 + (bend_b / 25) ** 2 + 0.5 * far
     order = np.flatnonzero(allowed)
