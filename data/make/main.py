@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import sys
 import zlib
@@ -135,7 +136,7 @@ def make(order: Order, written: process.Process, seed: int, out: Path, *, truth_
     if "small" in order.after:
         zoom = 1.0
     if truth_only:  # what happens afterwards moves points by the picture's size alone
-        picture = Image.new("RGB", (round(scene.width * zoom), round(scene.height * zoom)))
+        picture = Image.new("RGB", (math.floor(scene.width * zoom + 0.5), math.floor(scene.height * zoom + 0.5)))
     else:
         picture = paint.rasterise(painter.svg(), style, zoom)
     matrix: degrade.Matrix = (zoom, 0, 0, 0, zoom, 0)
