@@ -125,23 +125,27 @@ def _kind(scene: Scene, labels: Labels) -> DiagramKind:
 def _keep(scene: Scene, labels: Labels, connectors: Sequence[Connector]) -> list[int]:
     """Indices of shapes that are nodes: those with a word inside or a flow, and symbols like them."""
     touched = {end[1] for c in connectors for end in (c.source, c.target) if end and end[0] == "shape"}
-    usual = {
-        outline: [size(scene.shapes[i].box)[0] for i in touched if scene.shapes[i].outline == outline]
-        for outline in ("circle", "diamond")
-    }
+    usual = ("circle", "diamond")
+
+    traced = len(touched) >= 0.6 * len(scene.shapes) and len(touched) >= 3
 
     def belongs(i: int) -> bool:
         shape = scene.shapes[i]
-        if i in touched:
+        worded = i in labels.shapes and holds(shape.box, centre(labels.shapes[i].box))
+        if i in touched or (worded and not traced):
             return True
-        if i in labels.shapes and holds(shape.box, centre(labels.shapes[i].box)):
-            return True
-        if shape.outline in usual and touched:
-            width = size(shape.box)[0]
-            return any(abs(width - other) < 0.2 * other for other in usual[shape.outline])
+        if (worded and traced) or (shape.outline in usual and touched):
+            return any(_alike(shape, scene.shapes[j]) for j in touched)
         return i in labels.shapes
 
     return [i for i in range(len(scene.shapes)) if belongs(i)]
+
+
+def _alike(a: Shape, b: Shape) -> bool:
+    """Same outline, about the same size."""
+    if a.outline != b.outline:
+        return False
+    return all(abs(x - y) < 0.3 * max(x, y) for x, y in zip(size(a.box), size(b.box), strict=True))
 
 
 def _lanes(containers: Sequence[Container], frames: Sequence[int], labels: Labels, scale: _Scale) -> list[Lane]:

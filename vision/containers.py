@@ -277,16 +277,24 @@ def _pool_frames(
     """The outermost frames; a page frame (with a title band or none) gives way to the pools inside it."""
     out: list[Box] = []
     for box in _outermost(frames):
-        nested = [f for f in frames if share(f, box) > 0.95 and area(f) < 0.93 * area(box)]
-        pools = [f for f in _outermost(nested) if _turned_name(f, lines, grid.unit)]
-        held = sum(inside(s.box, box) for s in symbols)
-        in_pools = sum(any(inside(s.box, f) for f in pools) for s in symbols)
-        if pools and not _turned_name(box, lines, grid.unit) and in_pools >= 0.7 * held:
-            bars = [f for f in _outermost(nested) if f not in pools and _is_bar(f, symbols, lines)]
-            out += [*pools, *bars]
+        held = [s for s in symbols if inside(s.box, box)]
+        nested = [f for f in frames if share(f, box) > 0.95 and area(f) < 0.96 * area(box)]
+        loose = _outermost([f for f in nested if _common_sides(f, box, grid.unit) <= 1])
+        pools = [f for f in loose if _turned_name(f, lines, grid.unit) or _is_bar(f, symbols, lines)]
+        main = [f for f in loose if sum(inside(s.box, f) for s in held) > 0.9 * len(held)]
+        if _turned_name(box, lines, grid.unit) or not held:
+            out.append(box)
+        elif sum(any(inside(s.box, f) for f in pools) for s in held) >= 0.7 * len(held):
+            out += pools
+        elif main and area(main[0]) > 0.4 * area(box):
+            out += [main[0], *(f for f in pools if share(f, main[0]) < 0.5)]
         else:
             out.append(box)
     return sorted(out, key=lambda b: (b[1], b[0]))
+
+
+def _common_sides(inner: Box, outer: Box, unit: float) -> int:
+    return sum(abs(a - b) < 0.4 * unit for a, b in zip(inner, outer, strict=True))
 
 
 def _turned_name(box: Box, lines: Sequence[TextLine], unit: float) -> bool:

@@ -210,7 +210,9 @@ def _assign(
     unit: float,
 ) -> tuple[dict[int, Block], dict[int, Block], list[Block]]:
     """Free blocks to bare symbols and to flows: the assignment with the least total distance."""
-    bare = [i for i, s in enumerate(scene.shapes) if i not in named and s.outline in OUTSIDE]
+    inner = [i for i, s in enumerate(scene.shapes) if s.outline == "diamond" and i in named]
+    outside = OUTSIDE if len(inner) < 0.4 * sum(s.outline == "diamond" for s in scene.shapes) else OUTSIDE - {"diamond"}
+    bare = [i for i, s in enumerate(scene.shapes) if i not in named and s.outline in outside]
     cost = np.full((len(blocks), len(bare) + len(connectors) + len(blocks)), FAR)
     for b, block in enumerate(blocks):
         for k, i in enumerate(bare):
@@ -231,7 +233,7 @@ def _assign(
     return beside, along, free
 
 
-OUTSIDE = ("circle", "ellipse", "diamond", "page", "cylinder", "document", "bar", "polygon", "hexagon")
+OUTSIDE = frozenset({"circle", "ellipse", "diamond", "page", "cylinder", "document", "bar", "polygon", "hexagon"})
 
 
 def _to_shape(box: Box, shape: Shape, unit: float) -> float:

@@ -14,11 +14,16 @@ from PIL import Image
 from diagram.model import Description, Example
 from diagram.narrate import narrate
 from vision.assemble import assemble
+from vision.boxes import share, size
 from vision.connectors import trace
-from vision.parts import Reading
+from vision.parts import Page, Reading, Scene, TextLine
 from vision.prepare import prepare
 from vision.shapes import find_shapes
-from vision.text import read_text
+from vision.text import TextReading, read_text, reread
+
+
+WORDY = frozenset({"rectangle", "rounded", "stadium", "diamond", "parallelogram", "hexagon", "document", "barred"})
+LOOKS = 60  # second looks per page at the most
 
 
 class VisionReader:
@@ -38,9 +43,11 @@ class VisionReader:
         clock.lap("text")
         scene = find_shapes(page, text.lines)
         clock.lap("shapes")
-        tracing = trace(page, text.lines, scene)
+        lines = (*text.lines, *_second_look(page, text, scene))
+        clock.lap("reread")
+        tracing = trace(page, lines, scene)
         clock.lap("connectors")
-        reading = Reading(text.lines, scene, tracing.connectors, (*text.warnings, *tracing.warnings))
+        reading = Reading(lines, scene, tracing.connectors, (*text.warnings, *tracing.warnings))
         diagram, warnings = assemble(page, reading, text.language)
         if not diagram.nodes:
             warnings.append("no diagram was found in this picture")
@@ -50,6 +57,16 @@ class VisionReader:
         return Description(
             diagram, told.title, told.text, told.steps, self.name, tuple(examples), tuple(warnings), clock.laps
         )
+
+
+def _second_look(page: Page, text: TextReading, scene: Scene) -> list[TextLine]:
+    """Lines inside symbols and name strips where the first pass over the whole page saw none."""
+    boxes = [s.box for s in scene.shapes if s.outline in WORDY and min(size(s.box)) > 1.4 * page.unit]
+    boxes += [c.header for c in scene.containers if c.header is not None]
+    bare = [box for box in boxes if not any(share(line.box, box) > 0.5 for line in text.lines)]
+    inner = [(x0 + m, y0 + m, x1 - m, y1 - m) for x0, y0, x1, y1 in bare for m in [0.25 * page.unit]]
+    found = reread(page, inner[:LOOKS], language=text.language)
+    return [line for lines in found for line in lines]
 
 
 class _Clock:

@@ -357,6 +357,8 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     ]
     if words and shape.outline in BOXY and _is_chip(shape, words, unit):
         return False
+    if words and shape.fill is None and _astray(words, shape):
+        return False
     if words:
         return bitten == 0 or (bitten == 1 and shape.outline in BOXY and _fills(words, shape))
     if shape.fill is not None:
@@ -366,6 +368,12 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     if shape.outline in ("page", "cylinder", "document"):
         return max(size(shape.box)) < 7 * unit
     return area(shape.box) < 60 * unit**2 and max(size(shape.box)) < 6 * min(size(shape.box))
+
+
+def _astray(words: Sequence[TextLine], shape: Shape) -> bool:
+    """A word or two far from the middle of a large empty outline: the label of a flow in the space between flows."""
+    box = union(line.box for line in words)
+    return area(box) < 0.06 * area(shape.box) and not _fills(words, shape)
 
 
 def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
