@@ -344,19 +344,19 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     """False for the spaces that flows and frames enclose: no word of their own, or symbols bite into them."""
     if shape.confidence < 0.55:
         return False
-    if shape.outline == "circle" or (shape.outline == "diamond" and max(size(shape.box)) < 8 * unit):
-        return True
     solid = [k for k in smaller if min(size(k.box)) > 1.3 * unit]
-    if sum(inside(k.box, shape.box) for k in solid) >= 2 and shape.outline in BOXY:
-        return True  # a frame; containers judge it
-    bitten = sum(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline != "circle")
     words = [
         line
         for line in lines
         if share(line.box, shape.box) > 0.5 and not any(share(line.box, k.box) > 0.5 for k in solid)
     ]
-    if words and shape.outline in BOXY and _is_chip(shape, words, unit):
+    if words and _is_chip(shape, words, unit):
         return False
+    if shape.outline == "circle" or (shape.outline == "diamond" and max(size(shape.box)) < 8 * unit):
+        return True
+    if sum(inside(k.box, shape.box) for k in solid) >= 2 and shape.outline in BOXY:
+        return True  # a frame; containers judge it
+    bitten = sum(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline != "circle")
     if words and shape.fill is None and _astray(words, shape):
         return False
     if words:
@@ -381,7 +381,8 @@ def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
     box = union(line.box for line in words)
     width, height = size(shape.box)
     slack = max(width - (box[2] - box[0]), height - (box[3] - box[1]))
-    return len(words) == 1 and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
+    lettered = shape.outline in ("circle", "diamond") and len(words[0].text) < 2
+    return len(words) == 1 and not lettered and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
 
 
 def _fills(words: Sequence[TextLine], shape: Shape) -> bool:
