@@ -25,6 +25,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.base
 	$(BIN)/python bench/speed.py
+	$(BIN)/python bench/draw.py
 
 $(VENV)/.python: scripts/system-packages.sh
 	@test -n "$(PYTHON)" || { echo "Diascribe needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1; }
@@ -38,6 +39,7 @@ $(VENV)/.base: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.base
 	$(INSTALL) ".[dev]"
+	if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix tests/node || true; fi
 	@touch $@
 
 clean:

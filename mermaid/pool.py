@@ -124,6 +124,8 @@ class Pool:
         for _ in range(size):
             self._free.put(None)
         self._size = size
+        self.resident = 0
+        """The most bytes of resident memory that a worker has told of."""
         self._closed = False
         self._lock = threading.Lock()
 
@@ -145,6 +147,7 @@ class Pool:
             try:
                 worker.wait_ready(time.monotonic() + START)
                 answer, data = worker.call(wire.pack(header, body), time.monotonic() + seconds)
+                self.resident = max(self.resident, answer.get("rss", 0))
                 if answer.get("rss", 0) <= self.steady:
                     keep = worker
             except TimeoutError as error:

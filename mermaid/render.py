@@ -97,6 +97,10 @@ class Native:
             warnings = (f"the picture is large: drawn at scale {answer['scale']:.2g} instead of {look.scale:g}",)
         return Picture(data, format, self.name, warnings)
 
+    def memory(self) -> int:
+        """Bytes of resident memory, the most that a worker had after an answer."""
+        return self._pool.resident
+
     def close(self) -> None:
         """End the workers."""
         self._pool.close()

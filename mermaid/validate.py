@@ -103,6 +103,10 @@ class Validator:
         """What Mermaid itself reads in a flowchart: `vertices`, `edges` and `subgraphs` with their raw texts."""
         return self._pool.call({"labels": True}, source.encode())[0]
 
+    def memory(self) -> int:
+        """Bytes of resident memory, the most that a worker had after an answer."""
+        return self._pool.resident
+
     def close(self) -> None:
         """End the workers."""
         self._pool.close()

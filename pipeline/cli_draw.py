@@ -44,6 +44,7 @@ def draw(
     background: Annotated[str, typer.Option(help="A CSS colour, or transparent.")] = "white",
     engine: Annotated[str, typer.Option(help="What turns text into a graph: auto or rules.")] = "auto",
     renderer: Annotated[RendererName, typer.Option(help="What draws.")] = "auto",
+    deadline: Annotated[float, typer.Option(min=0.1, help="Seconds after which a drawing is given up.")] = 10.0,
 ) -> None:
     """Draw a process described in words, Mermaid, BPMN 2.0 XML or JSON."""
     from mermaid.render import Look
@@ -58,7 +59,7 @@ def draw(
     if out is None and chosen in ("png", "pdf") and sys.stdout.isatty():
         _usage(f"--format {chosen} writes bytes: give --out FILE or redirect")
     look = Look(theme=theme, scale=scale, background=background)
-    with Studio(renderer) as studio:
+    with Studio(renderer, deadline=deadline) as studio:
 
         def one(name: str, text: str) -> None:
             drawing = studio.draw(text, chosen, direction=direction, look=look)

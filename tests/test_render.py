@@ -25,7 +25,7 @@ SIMPLE = (
 
 @pytest.fixture(scope="module")
 def native() -> Iterator[Native]:
-    one = Native(workers=1)
+    one = Native(workers=1, deadline=60)
     yield one
     one.close()
 
@@ -37,7 +37,7 @@ def renderer(request: pytest.FixtureRequest, native: Native) -> Iterator[Rendere
         return
     if not available():
         pytest.skip("no Chromium here")
-    one = Chromium(deadline=20)
+    one = Chromium(deadline=120)
     yield one
     one.close()
 

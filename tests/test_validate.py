@@ -14,7 +14,7 @@ from tests.mermaid_corpus import BASES, corpus
 
 @pytest.fixture(scope="module")
 def validator() -> Iterator[Validator]:
-    with Validator() as one:
+    with Validator(deadline=60) as one:
         yield one
 
 
@@ -30,7 +30,7 @@ def test_every_diagram_type_is_known(validator: Validator, name: str) -> None:
 def test_verdicts_agree_with_the_browser(validator: Validator) -> None:
     sources = list(corpus())
     assert len(sources) >= 300
-    browser = Chromium(deadline=30)
+    browser = Chromium(deadline=120)
     try:
         differ = [name for name, source in sources if validator.check(source).valid != browser.accepts(source)]
     finally:

@@ -1,0 +1,126 @@
+"""`diascribe draw`, `validate` and `convert` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bpmn.parse import parse as parse_bpmn
+from diagram.model import Diagram
+from mermaid.parse import parse as parse_mermaid
+from pipeline.draw import InvalidMermaidError, Studio, pictured, turned
+from tests.graphs import shape
+
+STEPS = "1. Проверить заявку\n2. Если заявка полная, перейти к шагу 4\n3. Запросить документы\n4. Оплатить\n"
+
+
+def diascribe(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=300, check=False)
+
+
+def test_text_becomes_every_format(tmp_path: Path) -> None:
+    with Studio("native", deadline=60) as studio:
+        graphs = []
+        for form, start in (("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("mmd", b"flowchart")):
+            drawing = studio.draw(STEPS, form)  # type: ignore[arg-type]
+            assert drawing.data.startswith(start)
+            assert drawing.diagram is not None
+            assert not drawing.warnings
+        graphs.append(parse_mermaid(studio.draw(STEPS, "mmd").data.decode()))
+        graphs.append(parse_bpmn(studio.draw(STEPS, "bpmn").data))
+        graphs.append(Diagram.from_json(json.loads(studio.draw(STEPS, "json").data)))
+        assert {node.text for node in graphs[0].nodes} >= {"Проверить заявку", "Оплатить"}
+        assert all(len(graph.nodes) == len(graphs[0].nodes) for graph in graphs)
+        for written in ("mmd", "json"):
+            again = studio.draw(studio.draw(STEPS, written).data.decode(), "json")  # type: ignore[arg-type]
+            assert shape(Diagram.from_json(json.loads(again.data))) == shape(graphs[2])
+
+
+def test_mermaid_of_other_types_is_drawn_as_it_is() -> None:
+    with Studio("native", deadline=60) as studio:
+        drawing = studio.draw("sequenceDiagram\n Анна->>Борис: Привет\n", "svg")
+        assert drawing.diagram is None
+        assert "Привет" in drawing.data.decode()
+        with pytest.raises(InvalidMermaidError, match="line 2"):
+            studio.draw("flowchart TB\n a[open --> b\n")
+
+
+def test_lanes_are_drawn_as_lanes() -> None:
+    with Studio("native", deadline=60) as studio:
+        read = studio.read("Менеджер: принимает заявку\nДиректор: подписывает договор\n")
+        assert read.diagram is not None
+        assert len(read.diagram.lanes) == 2
+        assert pictured(read.diagram, None)[0].startswith("swimlane-beta LR")
+        assert "swimlane" in studio.draw("Менеджер: принимает заявку\nДиректор: подписывает договор\n").data.decode()
+
+
+def test_direction_turns_a_source() -> None:
+    assert turned("%% c\nflowchart TB\n a --> b\n", "LR") == "%% c\nflowchart LR\n a --> b\n"
+    assert turned("graph\n a --> b\n", "LR") == "graph LR\n a --> b\n"
+    assert turned("sequenceDiagram\n A->>B: x\n", "LR") == "sequenceDiagram\n A->>B: x\n"
+
+
+def test_draw_reads_stdin_and_writes_a_file(tmp_path: Path) -> None:
+    done = diascribe("draw", "-", "--out", str(tmp_path / "a.png"), stdin=STEPS.encode())
+    assert done.returncode == 0, done.stderr.decode()
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_draw_goes_on_after_a_bad_file(tmp_path: Path) -> None:
+    (tmp_path / "bad.mmd").write_text("flowchart TB\n a[open --> b\n")
+    (tmp_path / "good.mmd").write_text("flowchart TB\n a[x (y)] --> b\n")
+    out = tmp_path / "out"
+    done = diascribe(
+        "draw", str(tmp_path / "bad.mmd"), str(tmp_path / "good.mmd"), "--format", "svg", "--out", str(out)
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert (out / "good.svg").exists()
+    assert not (out / "bad.svg").exists()
+    assert "line 2, column" in said
+    assert "hint:" in said
+    assert "repaired: put labels into quotes" in said
+
+
+def test_validate_says_where_and_exits_with_one(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mmd"
+    bad.write_text("%% c\nflowchart TB\n c d\n")
+    done = diascribe("validate", str(bad))
+    assert done.returncode == 1
+    assert f"{bad}:3:3:" in done.stdout.decode()
+    as_json = json.loads(diascribe("validate", "--json", str(bad)).stdout)
+    assert (as_json["valid"], as_json["line"], as_json["column"]) == (False, 3, 3)
+
+
+def test_validate_fix_writes_the_mended_text(tmp_path: Path) -> None:
+    file = tmp_path / "a.mmd"
+    file.write_text("flowchart TB\n a[x (y)] --> b\n")
+    assert diascribe("validate", str(file)).returncode == 1
+    assert diascribe("validate", "--fix", str(file)).returncode == 0
+    assert file.read_text() == 'flowchart TB\n a["x (y)"] --> b\n'
+    assert diascribe("validate", str(file)).returncode == 0
+
+
+def test_convert_there_and_back(tmp_path: Path) -> None:
+    source = tmp_path / "a.mmd"
+    source.write_text('flowchart TB\n a(["Начало"]) --> b{"Готово?"}\n b -->|"да"| c["Конец"]\n b -->|"нет"| a\n')
+    here = source
+    for name in ("b.bpmn", "c.json", "d.mmd"):
+        done = diascribe("convert", str(here), str(tmp_path / name))
+        assert done.returncode == 0, done.stderr.decode()
+        here = tmp_path / name
+    assert shape(parse_mermaid(here.read_text())) == shape(parse_mermaid(source.read_text()))
+    assert diascribe("convert", str(source), str(tmp_path / "e.dot")).returncode == 0
+    assert (tmp_path / "e.dot").read_text().startswith("digraph")
+    assert diascribe("convert", str(source), str(tmp_path / "e.xyz")).returncode == 2
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    done = diascribe("draw", str(tmp_path / "nothing.mmd"), "--out", str(tmp_path / "a.svg"))
+    assert done.returncode == 1
+    assert "there is no such file" in done.stderr.decode()
