@@ -220,6 +220,15 @@ def _rub_letters(ink: Bytes, text: Bytes, owner: Owners, unit: float) -> None:
     long, short = np.maximum(w, h), np.minimum(w, h)
     letter = (inside >= 0.8 * area) & ~((long > 2.5 * unit) & (short < 0.3 * unit))
     speck = area < max(3, 0.006 * unit * unit)
+    small = (long <= 1.4 * unit) & (short >= 0.3 * unit) & ~letter  # letters that were not read
+    if small.any():
+        reach = 2 * round(0.3 * unit) + 1
+        close = cv2.dilate((owner > 0).astype(np.uint8), np.ones((reach, reach), np.uint8))
+        small[np.unique(label[np.asarray(close) > 0])] = False
+        small[0] = False
+        for x, y, w_, h_, _ in stats[small]:
+            text[y : y + h_, x : x + w_] = 1
+    letter |= small
     for name in _spanning(label, owner, np.flatnonzero(letter)):
         letter[name] = False
     gone = letter | speck

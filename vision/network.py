@@ -73,9 +73,9 @@ def build(skeleton: Skeleton, work: Linework, unit: float) -> Network:
     for branch, near in zip(skeleton.branches, nearby, strict=True):
         ends, touches = list(branch.ends), [0, 0]
         first, last = _clear(near), len(near) - _clear(near[::-1])
-        if first <= 0.45 * unit:
+        if first <= (1.3 if _stands_on(work, branch.points[0]) else 0.45) * unit:
             first = 0
-        if len(near) - last <= 0.45 * unit:
+        if len(near) - last <= (1.3 if _stands_on(work, branch.points[-1]) else 0.45) * unit:
             last = len(near)
         if first >= last:
             if _single(near):  # a rim: what meets it, meets its symbol
@@ -111,6 +111,12 @@ def _clear(near: NDArray[np.int32]) -> int:
         return 0
     other = np.flatnonzero(near != owner)
     return int(other[0]) if len(other) else len(near)
+
+
+def _stands_on(work: Linework, point: Floats) -> bool:
+    """Whether a point lies right beside some ground."""
+    x, y = round(float(point[0])), round(float(point[1]))
+    return bool(work.anchor[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].any())
 
 
 def _single(near: NDArray[np.int32]) -> bool:
