@@ -48,7 +48,7 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
         if not (has_lanes or (named and _wide(frame, unit, page))):
             continue
         found: list[Container] = []
-        _split(grid, frame, symbols, None, found)
+        _split(grid, frame, symbols, lines, None, found)
         if len(found) == 1 and found[0].header is None and not _is_pool(frame, symbols, lines, unit, page):
             continue
         containers += [replace(c, parent=None if c.parent is None else c.parent + len(containers)) for c in found]
@@ -178,14 +178,21 @@ def _joined(segments: Sequence[Segment], unit: float) -> list[Segment]:
 
 
 def _split(
-    grid: _Grid, box: Box, symbols: Sequence[Shape], parent: int | None, out: list[Container], depth: int = 0
+    grid: _Grid,
+    box: Box,
+    symbols: Sequence[Shape],
+    lines: Sequence[TextLine],
+    parent: int | None,
+    out: list[Container],
+    column: bool = False,
 ) -> None:
-    """Add the frame as a pool (or lane) and divide it into its lanes."""
+    """Add the frame as a pool (or lane) and divide it into its lanes. column: it is one of several side by side."""
     unit = grid.unit
     header, content, upright = _header(grid, box, symbols)
+    upright = upright or (column and header is None)
     index = len(out)
     out.append(Container("pool" if parent is None else "lane", box, header, parent, upright))
-    if depth > 4:
+    if len(out) > 60:
         return
     columns = grid.across("v", content)
     strip, _, named_above = _header(grid, content, symbols)
@@ -204,9 +211,21 @@ def _split(
     cells = [c for c in cells if min(size(c)) > 1.2 * unit]
     if len(cells) >= 2:
         for cell in cells:
-            _split(grid, cell, symbols, index, out, depth + 1)
+            _split(grid, cell, symbols, lines, index, out, column=not rows)
     elif header is not None and _header(grid, content, symbols)[0] is not None:
-        _split(grid, content, symbols, index, out, depth + 1)
+        _split(grid, content, symbols, lines, index, out)
+    elif header is not None and any(_leads(line, content, upright, unit) for line in lines):
+        out.append(Container("lane", content, None, index, upright))  # the only lane of its pool
+
+
+def _leads(line: TextLine, box: Box, upright: bool, unit: float) -> bool:
+    """Whether a line is the name at the edge of a lane that has no strip for it."""
+    x, y = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2
+    if share(line.box, box) < 0.9:
+        return False
+    if upright:
+        return line.turn == 0 and y - box[1] < 1.6 * unit and abs(x - (box[0] + box[2]) / 2) < 0.15 * (box[2] - box[0])
+    return line.turn != 0 and x - box[0] < 2.2 * unit
 
 
 def _header(grid: _Grid, box: Box, symbols: Sequence[Shape]) -> tuple[Box | None, Box, bool]:
