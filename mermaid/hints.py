@@ -26,6 +26,7 @@ _TOKENS: Final = {
 _BAD_ARROW = re.compile(r"(?<![-=.<>])(?:->(?!>)|=>(?!>)|—>|–>|→|⟶)")
 _SMART = re.compile("[“”„«»‘’]")
 _OPEN_LABEL = re.compile(r"[\w\]]\s*(\[|\(|\{)\s*[^\"\]\)\}]*[()\[\]{}\"][^\"]*")
+_UNCLOSED = re.compile(r'\w[\[({]+"[^"]*"\s*(?:$|[-=.~]{2}|&|;)')
 _END_NODE = re.compile(r"(?:^|[\s>&])end\s*(?:$|[\[({]|--|==|-\.|:::)|(?:-->|---|==>|-\.->)\s*(?:\|[^|]*\|)?\s*end\b")
 
 
@@ -71,6 +72,8 @@ def _flowchart_hint(source: str, text: str) -> str:
         return "The arrow needs a node after it."
     if _END_NODE.search(text):
         return '“end” is a reserved word: write “End”, or use another id such as n1["end"].'
+    if _UNCLOSED.search(text):
+        return "Close the bracket after the label."
     if _OPEN_LABEL.search(text):
         return 'Put the label into double quotes: id["label"]; write a quote inside as #quot;.'
     if opened > ended:

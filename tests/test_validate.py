@@ -59,6 +59,7 @@ def test_corpus_has_both_kinds(validator: Validator) -> None:
         ("sequenceDiagram\n loop x\n A->>B: y\n", 0, 0, "end"),
         ("mindmap\n a\n b\n", 0, 0, "one root"),
         ("hello world\n", 0, 0, "diagram type"),
+        ('flowchart TB\n A["x" --> B\n', 2, 0, "Close the bracket"),
         ("", 0, 0, "empty"),
         ('pie\n "a" 3\n', 2, 6, ""),
     ],
