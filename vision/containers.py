@@ -62,7 +62,7 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
         kind: Kind = "pool" if pool else "subprocess"
         containers.append(Container(kind, s.box, confidence=s.confidence, shape=s))
     frames_shapes = [s for s in symbols if any(iou(s.box, c.box) > 0.8 for c in containers)]
-    frames_shapes += [s for s in shapes if _is_band(s.box, paper)]
+    frames_shapes += [s for s in shapes if _is_band(s.box, paper) or _is_title(s, paper, pools, unit)]
     strips = [c.header for c in containers if c.header]
     kept = [
         s
@@ -285,6 +285,13 @@ def _is_band(box: Box, frames: Sequence[Box]) -> bool:
     return any(share(box, f) > 0.9 and size(box)[0] > 0.95 * size(f)[0] for f in frames)
 
 
+def _is_title(shape: Shape, frames: Sequence[Box], pools: Sequence[Box], unit: float) -> bool:
+    """A piece of the band at the edge of a page frame, outside its pools."""
+    if min(size(shape.box)) > 4 * unit or any(share(shape.box, pool) > 0.5 for pool in pools):
+        return False
+    return any(share(shape.box, f) > 0.9 and _common_sides(shape.box, f, unit) >= 1 for f in frames)
+
+
 def _covers(shape: Shape, page: Page) -> bool:
     """Whether a shape is opaque and large enough to hide a lane's line."""
     return max(size(shape.box)) < 0.6 * max(page.size) and min(size(shape.box)) > 1.3 * page.unit
@@ -300,7 +307,7 @@ def _pool_frames(
         nested = [f for f in frames if share(f, box) > 0.95 and area(f) < 0.96 * area(box)]
         loose = _outermost([f for f in nested if _common_sides(f, box, grid.unit) <= 1])
         pools = [f for f in loose if _turned_name(f, lines, grid.unit) or _is_bar(f, symbols, lines)]
-        main = [f for f in loose if sum(inside(s.box, f) for s in held) > 0.9 * len(held)]
+        main = [f for f in loose if sum(inside(s.box, f) for s in held) > 0.7 * len(held)]
         if _turned_name(box, lines, grid.unit) or not held:
             out.append(box)
         elif sum(any(inside(s.box, f) for f in pools) for s in held) >= 0.7 * len(held):

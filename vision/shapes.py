@@ -27,6 +27,7 @@ PAPER = 14  # grey levels in any channel by which a fill differs from the paper
 MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
 MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
 BOXY: frozenset[Outline] = frozenset({"rectangle", "rounded", "stadium"})
+BLANK: frozenset[Outline] = BOXY | {"parallelogram", "trapezoid", "hexagon"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
     letters = _Letters(lines)
     faces = _faces(page, walls, walls.wall, distance)
     faces += [_dashed(c) for c in _faces(page, walls, walls.joined, distance) if not _known(c.shape.box, faces)]
-    faces += [c for c in _silhouettes(page, walls, distance) if not _known(c.shape.box, faces)]
+    faces += [c for c in _silhouettes(page, walls, distance) if not _part_of(c.shape.box, faces)]
     faces = [c for c in faces if not letters.covers(c.shape.box)]
     blobs = [c for c in _blobs(page, walls, distance, faces) if not letters.fills(c.shape.box)]
     candidates = _resolve([*faces, *blobs], lines, page.unit)
@@ -84,6 +85,13 @@ def _known(box: Box, candidates: Sequence[Candidate]) -> bool:
     return any(iou(box, c.shape.box) > 0.7 for c in candidates)
 
 
+def _part_of(box: Box, faces: Sequence[Candidate]) -> bool:
+    """Whether a face says the same better: the box is it, or a tinted part of it."""
+    return _known(box, faces) or any(
+        share(box, c.shape.box) > 0.6 and area(c.shape.box) < 4 * area(box) and c.shape.confidence > 0.8 for c in faces
+    )
+
+
 def _dashed(candidate: Candidate) -> Candidate:
     return replace(candidate, shape=replace(candidate.shape, dashed=True))
 
@@ -94,8 +102,19 @@ def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> lis
     low = np.clip(np.array(page.background, int) - PAPER, 0, 255)
     high = np.clip(np.array(page.background, int) + PAPER, 0, 255)
     filled = cv2.bitwise_not(cv2.inRange(page.rgb, low.astype(np.uint8), high.astype(np.uint8)))
-    size = int(0.45 * unit) | 1
-    opened = cv2.morphologyEx(filled, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    out: list[Candidate] = []
+    for share_ in (0.45, 0.9):  # of a unit: flows up to this thickness are opened away
+        size_ = int(share_ * unit) | 1
+        opened = cv2.morphologyEx(filled, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size_, size_)))
+        out += [c for c in _opened(page, walls, distance, opened) if not _known(c.shape.box, out)]
+    return out
+
+
+def _opened(
+    page: Page, walls: Walls, distance: NDArray[np.float32], opened: Bytes
+) -> list[Candidate]:
+    """Components of a mask that fit an outline well."""
+    unit = page.unit
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     out: list[Candidate] = []
     for i in range(1, count):
@@ -225,6 +244,17 @@ def _fill(page: Page, walls: Walls, low: Floats, high: Floats) -> tuple[int, int
     return int(colour[0]), int(colour[1]), int(colour[2])
 
 
+def _around(page: Page, contour: Floats, fill: tuple[int, int, int]) -> bool:
+    """Whether the colour right outside is the fill's too (a tinted lane): then it is no fill."""
+    width, height = page.size
+    at = np.round(contour[:: max(1, len(contour) // 120)]).astype(int)
+    at = at[(at[:, 0] >= 0) & (at[:, 0] < width) & (at[:, 1] >= 0) & (at[:, 1] < height)]
+    if len(at) < 8:
+        return False
+    alike = np.abs(page.rgb[at[:, 1], at[:, 0]].astype(int) - np.array(fill)).max(1) < 10
+    return float(alike.mean()) > 0.5
+
+
 def _border(page: Page, walls: Walls, contour: Floats) -> tuple[float, float]:
     """(thickness in pixels, share of the outline that has a wall right outside), by looking outwards along normals."""
     reach = max(6, int(0.6 * page.unit))
@@ -323,6 +353,8 @@ def _resolve(candidates: Sequence[Candidate], lines: Sequence[TextLine], unit: f
         elif c.shape.outline == twin.shape.outline == "circle" and not twin.shape.double:
             kept[kept.index(twin)] = replace(twin, shape=replace(twin.shape, double=True))
     kept = [c for c in kept if not any(_is_icon(c.shape, k.shape, unit) for k in kept if k is not c)]
+    worded = [c for c in kept if any(share(line.box, c.shape.box) > 0.5 for line in lines)]
+    kept = [c for c in kept if c in worded or c.shape.outline not in BLANK or _like_any(c, worded)]
     solid: list[Candidate] = []
     for c in reversed(kept):  # small ones first: what is inside a face is known when the face is judged
         if _is_symbol(c.shape, [k.shape for k in solid], lines, unit):
@@ -330,14 +362,39 @@ def _resolve(candidates: Sequence[Candidate], lines: Sequence[TextLine], unit: f
     return solid
 
 
+def _like_any(c: Candidate, others: Sequence[Candidate]) -> bool:
+    """A box without a word is a symbol when it is filled or as large as one with words."""
+    if c.shape.fill is not None:
+        return True
+    mine = size(c.shape.box)
+    return any(
+        o.shape.outline in BLANK
+        and all(abs(a - b) < 0.2 * b for a, b in zip(mine, size(o.shape.box), strict=True))
+        for o in others
+    )
+
+
 def _is_icon(small: Shape, big: Shape, unit: float) -> bool:
     """Whether a small outline is a marker or icon inside a task."""
     width, height = size(big.box)
     if big.outline in ("circle", "diamond") and max(width, height) < 8 * unit and not small.filled:
         return share(small.box, big.box) > 0.9 and area(small.box) < 0.7 * area(big.box)
-    if big.outline not in BOXY or min(size(small.box)) >= 2.1 * unit or min(width, height) > 12 * unit:
+    if big.outline not in BLANK | {"document"} or min(width, height) > 12 * unit:
+        return False
+    if small.outline in ("circle", "diamond") and share(small.box, big.box) > 0.9:
+        return min(size(small.box)) < 3 * unit or min(size(small.box)) > 0.75 * min(width, height)
+    if small.outline in ("circle", "diamond") and _depth(small, big) > 0.2 * size(small.box)[0]:
+        return min(size(small.box)) < min(3 * unit, 0.6 * min(width, height))
+    if min(size(small.box)) >= 2.1 * unit:
         return False
     return share(small.box, big.box) > 0.8 and area(small.box) < 0.3 * area(big.box)
+
+
+def _depth(small: Shape, big: Shape) -> float:
+    """How far the middle of one box lies within another, from its nearest side (negative: outside)."""
+    x, y = centre(small.box)
+    x0, y0, x1, y1 = big.box
+    return min(x - x0, x1 - x, y - y0, y1 - y)
 
 
 def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> bool:
@@ -352,13 +409,15 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     ]
     if words and _is_chip(shape, words, unit):
         return False
+    if words and shape.fill is None and _astray(words, shape):
+        return False
+    if not words and shape.fill is None and shape.outline == "circle" and max(size(shape.box)) > 8 * unit:
+        return False
     if shape.outline == "circle" or (shape.outline == "diamond" and max(size(shape.box)) < 8 * unit):
         return True
     if sum(inside(k.box, shape.box) for k in solid) >= 2 and shape.outline in BOXY:
         return True  # a frame; containers judge it
     bitten = sum(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline != "circle")
-    if words and shape.fill is None and _astray(words, shape):
-        return False
     if words:
         return bitten == 0 or (bitten == 1 and shape.outline in BOXY and _fills(words, shape))
     if shape.fill is not None:
