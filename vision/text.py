@@ -115,7 +115,7 @@ def _crops(page: Page) -> list[LineCrop]:
 def _work_size(page: Page) -> tuple[Bytes, float]:
     """The gray page at the size at which marks are looked for, and its scale."""
     scale = WORK_UNIT / page.unit
-    if scale >= 0.85:
+    if scale >= 0.92:
         return page.gray, 1.0
     small = cv2.resize(page.gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8), scale

@@ -61,7 +61,7 @@ def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FL
     ink = cv2.compare(depth, limit, cv2.CMP_GT)
     if fills is not None:
         ink = cv2.bitwise_and(ink, fills)
-    rules = cv2.bitwise_or(_rules(ink, unit), _rules(ink.T, unit).T)
+    rules = cv2.bitwise_or(_rules(ink, unit), cv2.transpose(_rules(cv2.transpose(ink), unit)))
     free = cv2.subtract(ink, rules)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(free, connectivity=8, ltype=cv2.CV_32S)
     x, y, w, h, area = stats.T
@@ -115,7 +115,8 @@ def _rules(ink: Bytes, unit: float) -> Bytes:
     length = max(9, round(RULE * unit))
     runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     reach = max(1, round(0.12 * unit))
-    between = cv2.bitwise_and(cv2.bitwise_and(ink[: -2 * reach], ink[2 * reach :]), runs[reach:-reach])
+    rest = cv2.subtract(ink, runs)
+    between = cv2.bitwise_and(cv2.bitwise_and(rest[: -2 * reach], rest[2 * reach :]), runs[reach:-reach])
     if cv2.countNonZero(between) < 0.03 * cv2.countNonZero(runs):
         return runs
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8, ltype=cv2.CV_32S)

@@ -16,7 +16,7 @@ from vision.parts import TextLine, Word
 from vision.text_crop import LETTER, MARGIN, LineCrop
 from vision.text_language import alike, cyrillic, latin, repair
 
-SURE = 0.9  # every word at least: no second opinion needed
+SURE = 0.85  # every word at least: no second opinion needed
 TESSERACT_NAME = {"en": "eng", "ru": "rus"}
 
 
