@@ -147,10 +147,12 @@ def _read(reader: Reader, crops: list[LineCrop], spoken: Language) -> list[TextL
         if line is None or not _says_something(line):
             continue
         # one sign much larger than the print is a symbol that looks like a letter
-        if len(line.text) == 1 and usual and crop.height > 1.45 * usual:
+        if len(line.text) == 1 and crop.height > 1.45 * usual:
             continue
         lines.append(line)
-    return _distinct(lines)
+    # where nothing is written, a letter is a circle or a cross
+    written = any(sum(ch.isalnum() for ch in line.text) > 2 for line in lines)
+    return _distinct([line for line in lines if written or len(line.text) > 1])
 
 
 def _read_photo(page: Page, reader: Reader) -> list[TextLine]:

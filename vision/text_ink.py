@@ -1,6 +1,6 @@
 """Character-sized marks of a page: what may be a letter, told from borders, lines and noise by size.
 
-In: the gray picture. Out: `Marks`, connected components dark on light (and, in dark fills, light on dark). Knows nothing
+In: the gray picture. Out: `Marks`, connected components dark on light (in dark fills: light on dark). Knows nothing
 of words or languages, nor which marks are icons: a recogniser settles that.
 """
 

@@ -33,7 +33,7 @@ def alike(a: str, b: str) -> bool:
 
 def _shape(text: str) -> str:
     text = "".join(ch for ch in text if ch.isalnum()).translate(TO_LATIN).casefold()
-    return text.translate(str.maketrans("0liз", "o113"))
+    return text.translate(str.maketrans("0liзтнмкв", "o113thmkb"))
 
 
 def language_of(texts: Iterable[str]) -> Language:

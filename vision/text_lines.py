@@ -189,14 +189,17 @@ def _merge(marks: Marks, lines: list[MarkLine]) -> list[MarkLine]:
         if flag:
             boxes, barrier = boxes[:, [1, 0, 3, 2]], barrier.T
         x0, y0, x1, y1 = boxes.T
-        size = np.array([line.height for line in part])
+        # letters without ascenders are low: what the words are set in shows in the whole line
+        size = np.minimum(y1 - y0, 1.25 * np.array([line.height for line in part]))
         high, low = np.maximum(size[:, None], size), np.minimum(size[:, None], size)
         gap = x0[None, :] - x1[:, None]
         common = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
         extent = np.minimum((y1 - y0)[:, None], y1 - y0)
         fits = (high <= 1.6 * low) & (gap <= WORD_GAP * high) & (gap > -0.3 * high) & (common >= 0.6 * extent)
         left, right = np.nonzero(fits)
-        left, right = left[left != right], right[left != right]
+        bar = np.array([len(line.members) == 1 for line in part]) & (x1 - x0 < 0.25 * (y1 - y0))
+        good = (left != right) & ~bar[left] & ~bar[right]
+        left, right = left[good], right[good]
         top, bottom = np.maximum(y0[left], y0[right]), np.minimum(y1[left], y1[right])
         a, b = np.minimum(x1[left], x0[right]), np.maximum(x1[left], x0[right])
         wall = barrier[bottom, b] - barrier[top, b] - barrier[bottom, a] + barrier[top, a]

@@ -22,10 +22,12 @@ TESSERACT_NAME = {"en": "eng", "ru": "rus"}
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Recognisers at hand. tongues: installed Tesseract languages; paddle: whether PP-OCR is there."""
+    """Recognisers at hand, for one page. tongues: installed Tesseract languages; paddle: whether PP-OCR is there; seen:
+    what the vote has read already, by place and language."""
 
     tongues: frozenset[str] = field(default_factory=ocr_tesseract.languages)
     paddle: bool = field(default_factory=ocr_paddle.available)
+    seen: dict[tuple[object, ...], TextLine | None] = field(default_factory=dict)
 
     def vote(self, crops: list[LineCrop]) -> Language:
         """The language whose recogniser is surer of the longest lines."""
@@ -35,6 +37,8 @@ class Reader:
         lead, seen = 0.0, 0
         for crop in longest:
             lines = [self.tesseract(crop, name) for name in ("eng", "rus")]
+            for name, line in zip(("eng", "rus"), lines, strict=True):
+                self.seen[crop.box, crop.marks.light, name] = line
             sure = [line.confidence if line and _size(line) >= 4 else 0.0 for line in lines]
             if max(sure) < 0.6:
                 continue
@@ -85,6 +89,8 @@ class Reader:
 
     def tesseract(self, crop: LineCrop, name: str, letter: float = LETTER) -> TextLine | None:
         """One reading by Tesseract from the clean cut."""
+        if letter == LETTER and (crop.box, crop.marks.light, name) in self.seen:
+            return self.seen[crop.box, crop.marks.light, name]
         picture, size, (left, top) = crop.clean(letter, whole=letter != LETTER)
         pieces = ocr_tesseract.read(picture, name)
         if not pieces:
