@@ -43,7 +43,7 @@ def resident() -> int:
 
 
 def serve(task: Task) -> None:
-    """Say that the worker is ready, then answer messages from standard input on standard output until it ends; never returns."""
+    """Say that the worker is ready, then answer messages from standard input until it ends; never returns."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the answers
     sink.write(wire.pack({"ready": True}))
