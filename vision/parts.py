@@ -74,7 +74,8 @@ class Shape:
 
     contour: (n, 2) float64, outer border, page pixels. stroke: border thickness in page pixels (0: filled, no border).
     double: two concentric borders (BPMN intermediate events). filled: inside is as dark as ink.
-    confidence: how well the ink fits the outline, in [0, 1].
+    confidence: how well the ink fits the outline, in [0, 1]. icon: what is drawn inside ("timer", "parallel", ...), as
+    `vision.icons` names it.
     """
 
     outline: Outline
@@ -86,6 +87,7 @@ class Shape:
     double: bool = False
     filled: bool = False
     fill: tuple[int, int, int] | None = None
+    icon: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
