@@ -9,47 +9,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from diagram.kinds import DiagramKind, EdgeKind, Language, NodeType
+from diagram.kinds import DiagramKind, EdgeKind, Language, NodeType, Trigger
 from diagram.model import Box as SourceBox
 from diagram.model import Diagram, Edge, Lane, Node
 from vision.boxes import area, centre, holds, size
 from vision.labels import Labels, label
+from vision.naming import ACTIVITIES, attached_to, node_type, notation, speaks_inside, trigger
 from vision.parts import Box, Connector, Container, End, Page, Reading, Scene, Shape
 
 FRAME_KINDS = ("pool", "lane")
-FLOWCHART: dict[str, NodeType] = {
-    "rectangle": "process",
-    "rounded": "process",
-    "stadium": "terminator",
-    "ellipse": "terminator",
-    "circle": "connector",
-    "diamond": "decision",
-    "parallelogram": "io",
-    "trapezoid": "io",
-    "cylinder": "data_store",
-    "document": "document",
-    "page": "document",
-    "hexagon": "process",
-    "barred": "predefined_process",
-    "bar": "gateway_parallel",
-    "polygon": "process",
-    "bracket": "annotation",
-}
-BPMN: dict[str, NodeType] = {
-    **FLOWCHART,
-    "rectangle": "task",
-    "rounded": "task",
-    "stadium": "task",
-    "ellipse": "task",
-    "parallelogram": "task",
-    "trapezoid": "task",
-    "hexagon": "task",
-    "polygon": "task",
-    "diamond": "gateway_exclusive",
-    "document": "data_object",
-    "page": "data_object",
-    "barred": "task",
-}
 
 
 def assemble(page: Page, reading: Reading, language: Language) -> tuple[Diagram, list[str]]:
@@ -62,13 +30,11 @@ def assemble(page: Page, reading: Reading, language: Language) -> tuple[Diagram,
     frames = [i for i, c in enumerate(scene.containers) if c.kind in FRAME_KINDS]
     lanes = _lanes(scene.containers, frames, labels, scale)
     ids: dict[End, str] = {("container", i): f"l{k}" for k, i in enumerate(frames, 1)}
-    order = sorted(
-        [("shape", i) for i in keep]
-        + [("container", i) for i, c in enumerate(scene.containers) if c.kind == "subprocess"],
-        key=lambda end: _position(_box(scene, end), page.unit),
-    )
+    ends: list[End] = [("shape", i) for i in keep]
+    ends += [("container", i) for i, c in enumerate(scene.containers) if c.kind == "subprocess"]
+    order = sorted(ends, key=lambda end: _position(_box(scene, end), page.unit))
     for number, end in enumerate(order, 1):
-        ids[end] = f"n{number}"  # type: ignore[index]
+        ids[end] = f"n{number}"
     degree = _degrees(connectors)
     nodes = [_node(end, ids, scene, labels, kind, degree, scale) for end in order]
     edges = _edges(connectors, ids, scene, labels, scale)
@@ -96,7 +62,7 @@ class _Scale:
         return x0, y0, x1, y1
 
 
-def _box(scene: Scene, end: tuple[str, int]) -> Box:
+def _box(scene: Scene, end: End) -> Box:
     return scene.shapes[end[1]].box if end[0] == "shape" else scene.containers[end[1]].box
 
 
@@ -107,8 +73,12 @@ def _position(box: Box, unit: float) -> tuple[int, float]:
 
 def _kind(scene: Scene, labels: Labels) -> DiagramKind:
     """BPMN by its frames, events and bare gateways; else a flowchart."""
+    told = notation(scene)
+    if told is not None:
+        return told
+    worded = {i for i, block in labels.shapes.items() if holds(scene.shapes[i].box, centre(block.box))}
     if any(c.kind in FRAME_KINDS for c in scene.containers):
-        return "bpmn"
+        return "flowchart" if speaks_inside(scene, worded) else "bpmn"
     bare = [
         s.outline
         for i, s in enumerate(scene.shapes)
@@ -184,7 +154,7 @@ def _degrees(connectors: Sequence[Connector]) -> dict[End, tuple[int, int]]:
 
 
 def _node(
-    end: tuple[str, int],
+    end: End,
     ids: dict[End, str],
     scene: Scene,
     labels: Labels,
@@ -200,47 +170,43 @@ def _node(
     if end[0] == "container":
         block = labels.containers.get(end[1])
         confidence = scene.containers[end[1]].confidence
-        node_type: NodeType = "subprocess"
+        named: NodeType = "subprocess"
+        event: Trigger | None = None
+        host: str | None = None
     else:
         shape = scene.shapes[end[1]]
         block = labels.shapes.get(end[1])
         confidence = shape.confidence
-        node_type = _type(shape, block is not None and holds(box, centre(block.box)), kind, degree.get(end, (0, 0)), scene)  # type: ignore[call-overload]
+        worded = block is not None and holds(box, centre(block.box))
+        named = node_type(shape, worded, kind, degree.get(end, (0, 0)), scene)
+        event = trigger(shape, named, kind)
+        host = _host(shape, scene, ids) if named.endswith("_event") and kind == "bpmn" else None
     if block is not None:
         confidence = min(confidence, block.confidence)
     return Node(
-        ids[end],  # type: ignore[index]
-        node_type,
+        ids[end],
+        named if host is None else "intermediate_event",
         "" if block is None else block.text,
         scale.box(box),
         lane,
         round(float(np.clip(confidence, 0, 1)), 3),
+        trigger=event,
+        attached_to=host,
         parent=parent,
     )
 
 
-def _type(shape: Shape, worded: bool, kind: DiagramKind, degree: tuple[int, int], scene: Scene) -> NodeType:
-    if shape.outline in ("circle", "ellipse") and not worded:
-        return _event(shape, degree, scene)
-    if worded and shape.outline == "document":
-        return "document"
-    return (BPMN if kind == "bpmn" else FLOWCHART)[shape.outline]
+def _host(shape: Shape, scene: Scene, ids: dict[End, str]) -> str | None:
+    """Id of the activity on whose border a circle sits."""
+    ends: list[End] = [end for end in ids if _is_activity(end, scene)]
+    found = attached_to(shape, [_box(scene, end) for end in ends])
+    return None if found is None else ids[ends[found]]
 
 
-def _event(shape: Shape, degree: tuple[int, int], scene: Scene) -> NodeType:
-    """Start (thin border), intermediate (double), end (thick or filled), by the border and by the flows."""
-    incoming, outgoing = degree
-    thin = min((s.stroke for s in scene.shapes if s.outline == "circle"), default=shape.stroke)
-    thick = shape.stroke > 1.7 * thin and shape.stroke > 0.08 * size(shape.box)[0]
-    if shape.filled:
-        return "end_event" if incoming and not outgoing else "start_event"
-    if thick and not (outgoing and not incoming):
-        return "end_event"
-    if shape.double and not (incoming and not outgoing and thick):
-        return "intermediate_event" if outgoing or not incoming else "end_event" if thick else "intermediate_event"
-    if incoming and not outgoing:
-        return "end_event"
-    return "intermediate_event" if incoming and outgoing else "start_event"
+def _is_activity(end: End, scene: Scene) -> bool:
+    if end[0] == "container":
+        return scene.containers[end[1]].kind == "subprocess"
+    return scene.shapes[end[1]].outline in ACTIVITIES
 
 
 def _edges(

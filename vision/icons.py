@@ -22,7 +22,7 @@ SURE = {"exclusive": 0.56, "parallel": 0.56, "inclusive": 0.7, "event": 0.75, "c
     "message": 0.66, "timer": 0.68, "error": 0.68, "signal": 0.68, "conditional": 0.86, "terminate": 0.8
 }  # fmt: skip
 SURE_RARE = 0.78  # similarity to the best template that names an icon; of icons hardly ever drawn
-LEAD = 0.03  # of the best over any other name; a third of it where the likeness is beyond doubt
+LEAD = 0.03  # of the best over any other name; less where the likeness is beyond doubt
 FAINT = 14  # grey levels by which an icon differs from its ground at least
 LETTERS = 3  # text lines with so many letters are words, not icons
 
@@ -69,13 +69,28 @@ def event(page: Page, shape: Shape, worded: bool) -> Shape:
     radius = sum(size(shape.box)) / 4
     border = rim(page.rgb, x, y, radius)
     if border is None:
-        return shape
+        return replace(shape, filled=shape.filled or (not worded and _is_disc(page, x, y, radius)))
     disc = _circle_box(border.x, border.y, border.radius)
     icon = None if worded else _event_icon(page, disc, border)
     contour = np.array((border.x, border.y)) + (shape.contour - (x, y)) * (border.radius / radius)
     return replace(
-        shape, box=disc, contour=contour, stroke=border.stroke, double=border.double, dashed=border.dashed, icon=icon
+        shape,
+        box=disc,
+        contour=contour,
+        stroke=border.stroke,
+        double=border.double,
+        dashed=border.dashed,
+        filled=False,
+        icon=icon,
     )
+
+
+def _is_disc(page: Page, x: float, y: float, radius: float) -> bool:
+    """Whether the inside is as dark as ink, all over."""
+    part, xs, ys = _part(page, _circle_box(x, y, radius))
+    inside = part[np.hypot(xs, ys) < 0.8]
+    paper = np.array(page.background, float)
+    return len(inside) > 0 and float(np.percentile((paper - inside).mean(1), 10)) > 70
 
 
 def _circle_box(x: float, y: float, radius: float) -> Box:
@@ -92,9 +107,8 @@ def _event_icon(page: Page, box: Box, border: Rim) -> str | None:
     if mask is None:
         return None
     name = _named(part, mask, "event", half)
-    if (name == "terminate" or (name == "timer" and not border.double)) and np.ptp(np.nonzero(mask)[1]) > 1.85 * limit * half:
-        return None  # what is left of the border
-    return name
+    rest = float(np.ptp(np.nonzero(mask)[1])) > 1.85 * limit * half  # what is left of the border
+    return None if rest and (name == "terminate" or (name == "timer" and not border.double)) else name
 
 
 def _part(page: Page, box: Box) -> tuple[Bytes, Floats, Floats]:
@@ -123,7 +137,7 @@ def _foreground(part: Bytes, inner: np.ndarray, edge: np.ndarray) -> Bytes | Non
     if strong < FAINT:
         return None
     mask = (off > max(0.4 * strong, 0.6 * FAINT)).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     least = max(3, 0.004 * inner.sum())
     keep = stats[:, cv2.CC_STAT_AREA] >= least
     keep[0] = False
@@ -153,5 +167,5 @@ def _named(part: Bytes, mask: Bytes, family: str, half: float) -> str | None:
     if extent < 0.34 * half or extent < 5:
         return None
     found = match(part, mask, family)
-    lead = LEAD if found.score < 0.78 else LEAD / 3
+    lead = LEAD if found.score < 0.78 else LEAD / 3 if found.score < 0.95 else LEAD / 8
     return found.name if found.score >= SURE.get(found.name, SURE_RARE) and found.lead >= lead else None

@@ -149,10 +149,11 @@ def _gateway_marks() -> Iterator[Named]:
         cross = _Pen().line([(0.5, 0), (0.5, 1)], width).line([(0, 0.5), (1, 0.5)], width)
         yield "parallel", cross.picture
         yield "inclusive", _Pen().ring(0.45, width).picture
-        star = _Pen().line([(0.5, 0), (0.5, 1)], width).line([(0, 0.5), (1, 0.5)], width)
-        yield "complex", star.line([(0.15, 0.15), (0.85, 0.85)], width).line([(0.85, 0.15), (0.15, 0.85)], width).picture
-        star = _Pen().line([(0.5, 0), (0.5, 1)], width)
-        yield "complex", star.line([(0.07, 0.25), (0.93, 0.75)], width).line([(0.93, 0.25), (0.07, 0.75)], width).picture
+        for turns in ((0, 45, 90, 135), (0, 60, 120)):
+            star = _Pen()
+            for turn in turns:
+                star.line(_turned([(0.5, 0), (0.5, 1)], turn), width)
+            yield "complex", star.picture
     for width in (0.03, 0.06):
         for inner, pentagon in ((0.4, 0.22), (0.39, 0.28), (0.0, 0.3), (0.0, 0.38), (0.0, 0.24)):
             pen = _Pen().ring(0.5, width)
@@ -161,7 +162,6 @@ def _gateway_marks() -> Iterator[Named]:
         for inner in (0.0, 0.4):
             pen = _Pen().ring(0.5, width).line([(0.5, 0.25), (0.5, 0.75)], 0.1).line([(0.25, 0.5), (0.75, 0.5)], 0.1)
             yield "event", (pen.ring(inner, width) if inner else pen).picture
-        yield "event", _Pen().ring(0.5, width).ring(0.38, width).picture
         yield "event", _Pen().line(_regular(5, 0.5), width, closed=True).picture
     yield "event", _Pen().area(_regular(5, 0.5)).picture
 

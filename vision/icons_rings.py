@@ -54,8 +54,6 @@ def rim(rgb: Bytes, x: float, y: float, radius: float) -> Rim | None:
         return None
     lines = _lines(np.minimum(hat / strongest, 1.0), step)
     near = [k for k, line in enumerate(lines) if 0.78 * radius <= line.outer <= 1.45 * radius]
-    while len(near) > 1 and lines[near[-1]].outer > 1.15 * radius and lines[near[-2]].outer < 0.68 * lines[near[-1]].outer:
-        near.pop()  # a line farther out belongs to something else
     if not near:
         return None
     last = lines[near[-1]]

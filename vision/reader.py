@@ -18,11 +18,11 @@ from diagram.narrate import narrate
 from vision.assemble import assemble
 from vision.boxes import share, size
 from vision.connectors import trace
+from vision.icons import name_icons
 from vision.parts import Box, Page, Reading, Scene, TextLine
 from vision.prepare import prepare
 from vision.shapes import find_shapes
 from vision.text import TextReading, read_text, reread
-
 
 WORDY = frozenset({"rectangle", "rounded", "stadium", "diamond", "parallelogram", "hexagon", "document", "barred"})
 LOOKS = 60  # second looks per page at the most
@@ -43,7 +43,7 @@ class VisionReader:
         clock.lap("prepare")
         text = read_text(page, self._language)
         clock.lap("text")
-        scene = find_shapes(page, text.lines)
+        scene = name_icons(page, text.lines, find_shapes(page, text.lines))
         clock.lap("shapes")
         lines = (*text.lines, *_second_look(page, text, scene))
         clock.lap("reread")
