@@ -19,7 +19,7 @@ from vision.assemble import assemble
 from vision.boxes import share, size
 from vision.connectors import trace
 from vision.icons import name_icons
-from vision.parts import Box, Page, Reading, Scene, TextLine
+from vision.parts import Box, Page, Reading, Scene, Shape, TextLine
 from vision.prepare import prepare
 from vision.shapes import find_shapes
 from vision.text import TextReading, read_text, reread
@@ -61,9 +61,14 @@ class VisionReader:
         )
 
 
+def _may_speak(shape: Shape) -> bool:
+    """Whether words may stand inside: not beside the marker of a gateway."""
+    return shape.outline in WORDY and not (shape.outline == "diamond" and shape.icon is not None)
+
+
 def _second_look(page: Page, text: TextReading, scene: Scene) -> list[TextLine]:
     """Lines inside symbols and name strips where the first pass over the whole page saw none."""
-    boxes = [s.box for s in scene.shapes if s.outline in WORDY and min(size(s.box)) > 1.4 * page.unit]
+    boxes = [s.box for s in scene.shapes if _may_speak(s) and min(size(s.box)) > 1.4 * page.unit]
     strips = [c.header for c in scene.containers if c.header is not None]
     boxes += [strip for strip in strips if not _stands(strip)]
     bare = [box for box in boxes if not any(share(line.box, box) > 0.5 for line in text.lines)]
