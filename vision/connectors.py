@@ -57,7 +57,7 @@ def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
     net = build(skeleton, work, page.unit)
     bridge(net, work)
     join(net, work)
-    lost = drop_dead_ends(net)
+    lost = drop_dead_ends(net, work)
     terminals = _terminals(net, work)
     ways = _ways(net, terminals)
     connectors = tuple(
@@ -229,6 +229,10 @@ def _explain(
     """(tail, head, way from head to tail): the best for each head, then for each tail left over."""
     usual = _usual_head(terminals, ways)
     heads = {k for k, terminal in enumerate(terminals) if terminal.mark.score >= usual}
+    for head in sorted(heads):  # a lump is a head only where nothing better is
+        goals = {goal for start, goal in ways if start == head}
+        if not terminals[head].mark.sure and goals & heads and not goals - heads:
+            heads.discard(head)
     tails = set(range(len(terminals))) - heads
     chosen: dict[tuple[int, int], _Way] = {}
     for head in sorted(heads):

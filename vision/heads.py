@@ -23,11 +23,12 @@ Mark = Literal["none", "filled", "hollow", "open", "circle", "diamond"]
 @dataclass(frozen=True, slots=True)
 class Contact:
     """mark: what is drawn there. score: how strongly it is an arrowhead (about 1 for a plain one, 0 for none).
-    size: how far the mark reaches from the symbol, pixels."""
+    size: how far the mark reaches from the symbol, pixels. sure: False where only a thick lump speaks for a head."""
 
     mark: Mark
     score: float
     size: float
+    sure: bool = True
 
 
 def contact(work: Linework, at: Floats, inward: Floats, owner: int, unit: float, width: float) -> Contact:
@@ -67,7 +68,7 @@ def contact(work: Linework, at: Floats, inward: Floats, owner: int, unit: float,
     body = excess[: round(1.15 * unit)]
     wide_rows = np.flatnonzero(body > 0.8)
     if len(wide_rows) < 2:
-        return Contact("filled" if lump > 0 else "none", lump, 0.0)
+        return Contact("filled" if lump > 0 else "none", lump, 0.0, sure=False)
     peak = float(body.max())
     top = np.flatnonzero(body >= 0.8 * peak)
     middle, last = float(top.mean()), _last(body, top)
@@ -78,7 +79,7 @@ def contact(work: Linework, at: Floats, inward: Floats, owner: int, unit: float,
     inside = near & (s <= last + 1) & (np.abs(t) <= left.max() + 1)
     hollow = _hollow(work, xs[inside] + x0, ys[inside] + y0)
     if last < 0.1 * unit or first > 0.45 * unit:
-        return Contact("filled" if lump > 0 else "none", lump, float(last))
+        return Contact("filled" if lump > 0 else "none", lump, float(last), sure=False)
     rising = form >= 0.62
     if rising:
         filled = _ink_share(both, left, right, bins, last)
@@ -86,7 +87,7 @@ def contact(work: Linework, at: Floats, inward: Floats, owner: int, unit: float,
         return Contact(mark, score, float(last))
     if hollow > 0.2:
         return Contact("circle" if last <= 0.62 * unit else "diamond", 0.0, float(last))
-    return Contact("filled" if lump > 0 else "none", lump, float(last))
+    return Contact("filled" if lump > 0 else "none", lump, float(last), sure=False)
 
 
 def _lump(stroke: Bytes, at: Floats, unit: float, width: float) -> float:

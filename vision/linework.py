@@ -61,7 +61,7 @@ def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
     ink[anchor > 0] = 0
     text = _text_map(ink.shape, [line.box for line in lines if any(ch.isalnum() for ch in line.text)], unit)
     text |= _text_map(ink.shape, [scene.shapes[index].box for index in chips], unit)
-    _rub_letters(ink, text, owner, unit)
+    _rub_letters(ink, text, lines, owner, unit)
     mask = _fill_small(ink, anchor, unit)
     return Linework(
         mask,
@@ -209,7 +209,7 @@ def _text_map(shape: tuple[int, ...], boxes: Sequence[Box], unit: float) -> Byte
     return text
 
 
-def _rub_letters(ink: Bytes, text: Bytes, owner: Owners, unit: float) -> None:
+def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owners, unit: float) -> None:
     """Erase components that lie in text lines, and specks."""
     count, label, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     if count < 2:
@@ -221,10 +221,10 @@ def _rub_letters(ink: Bytes, text: Bytes, owner: Owners, unit: float) -> None:
     letter = (inside >= 0.8 * area) & ~((long > 2.5 * unit) & (short < 0.3 * unit))
     speck = area < max(3, 0.006 * unit * unit)
     small = (long <= 1.4 * unit) & (short >= 0.3 * unit) & ~letter  # letters that were not read
+    reach = 2 * round(0.3 * unit) + 1
+    close = np.asarray(cv2.dilate((owner > 0).astype(np.uint8), np.ones((reach, reach), np.uint8)))
     if small.any():
-        reach = 2 * round(0.3 * unit) + 1
-        close = cv2.dilate((owner > 0).astype(np.uint8), np.ones((reach, reach), np.uint8))
-        small[np.unique(label[np.asarray(close) > 0])] = False
+        small[np.unique(label[close > 0])] = False
         small[0] = False
         for x, y, w_, h_, _ in stats[small]:
             text[y : y + h_, x : x + w_] = 1
@@ -234,6 +234,16 @@ def _rub_letters(ink: Bytes, text: Bytes, owner: Owners, unit: float) -> None:
     gone = letter | speck
     gone[0] = False
     ink[gone[label]] = 0
+    width = _usual_width(ink)
+    for line in lines:  # letters that touch a connector which runs through them: the label goes, the gap is bridged
+        x0, y0, x1, y1 = (max(0, round(v)) for v in line.box)
+        inside_box, names_box = ink[y0:y1, x0:x1], label[y0:y1, x0:x1]
+        for name in np.unique(names_box[inside_box > 0]).tolist():
+            part = names_box == name
+            longest = max(int(part.any(0).sum()), int(part.any(1).sum()))
+            thick = int(part.sum()) > 2.3 * width * longest and longest > 0.4 * unit
+            if thick and not close[y0:y1, x0:x1][part].any():
+                inside_box[part] = 0
 
 
 def _spanning(label: NDArray[np.int32], owner: Owners, names: NDArray[np.int64]) -> list[int]:

@@ -342,21 +342,29 @@ def _covered(a: Floats, b: Floats, text: Bytes) -> Floats:
     return np.asarray((text[y, x] > 0).mean(0), np.float64)
 
 
-def drop_dead_ends(net: Network) -> list[int]:
-    """Switch off lines that lead nowhere, again and again; returns those that were long enough to be noticed."""
+def drop_dead_ends(net: Network, work: Linework) -> list[int]:
+    """Switch off lines that lead nowhere, again and again; returns them."""
     lost: list[int] = []
     while True:
         joints = net.joints()
         dead = [
-            i
+            (i, side)
             for i, line in enumerate(net.lines)
-            if line.alive and any(_open(net, joints, line, side) for side in (0, 1))
+            if line.alive
+            for side in (0, 1)
+            if _open(net, joints, line, side)
         ]
         if not dead:
             return lost
-        for i in dead:
-            net.lines[i].alive = False
-            lost.append(i)
+        alone = [(i, side) for i, side in dead if net.lines[i].joints[side] >= 0]
+        for i, side in alone:  # what it met is gone, so it may end at a symbol right there
+            net.lines[i].joints[side] = -1
+        if alone:
+            _land(net, work, 0.6 * net.unit, frames=True)
+        for i, side in dead:
+            if not net.lines[i].touches[side] and net.lines[i].alive:
+                net.lines[i].alive = False
+                lost.append(i)
 
 
 def _open(net: Network, joints: dict[int, list[tuple[int, int]]], line: Line, side: int) -> bool:
