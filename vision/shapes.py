@@ -354,12 +354,20 @@ def _resolve(candidates: Sequence[Candidate], lines: Sequence[TextLine], unit: f
             kept[kept.index(twin)] = replace(twin, shape=replace(twin.shape, double=True))
     kept = [c for c in kept if not any(_is_icon(c.shape, k.shape, unit) for k in kept if k is not c)]
     worded = [c for c in kept if any(share(line.box, c.shape.box) > 0.5 for line in lines)]
+    usual = float(np.median([area(c.shape.box) for c in worded])) if worded else 0.0
+    kept = [c for c in kept if not (c in worded and area(c.shape.box) < 0.35 * usual and _is_patch(c.shape, lines))]
     kept = [c for c in kept if c in worded or c.shape.outline not in BLANK or _like_any(c, worded)]
     solid: list[Candidate] = []
     for c in reversed(kept):  # small ones first: what is inside a face is known when the face is judged
         if _is_symbol(c.shape, [k.shape for k in solid], lines, unit):
             solid.append(c)
     return solid
+
+
+def _is_patch(shape: Shape, lines: Sequence[TextLine]) -> bool:
+    """A small borderless patch with one short word: the ground of a flow's label."""
+    words = [line.text for line in lines if share(line.box, shape.box) > 0.5]
+    return shape.stroke < 0.5 and len(words) == 1 and len(words[0]) <= 5
 
 
 def _like_any(c: Candidate, others: Sequence[Candidate]) -> bool:
@@ -379,6 +387,8 @@ def _is_icon(small: Shape, big: Shape, unit: float) -> bool:
     width, height = size(big.box)
     if big.outline in ("circle", "diamond") and max(width, height) < 8 * unit and not small.filled:
         return share(small.box, big.box) > 0.9 and area(small.box) < 0.7 * area(big.box)
+    if small.outline in BLANK and big.outline in BLANK and _common(small.box, big.box, unit) >= 2:
+        return share(small.box, big.box) > 0.95 and min(width, height) < 12 * unit  # a part cut off by a word
     if big.outline not in BLANK | {"document"} or min(width, height) > 12 * unit:
         return False
     if small.outline in ("circle", "diamond") and share(small.box, big.box) > 0.9:
@@ -388,6 +398,11 @@ def _is_icon(small: Shape, big: Shape, unit: float) -> bool:
     if min(size(small.box)) >= 2.1 * unit:
         return False
     return share(small.box, big.box) > 0.8 and area(small.box) < 0.3 * area(big.box)
+
+
+def _common(small: Box, big: Box, unit: float) -> int:
+    """Number of sides that two boxes have in common."""
+    return sum(abs(a - b) < 0.35 * unit for a, b in zip(small, big, strict=True))
 
 
 def _depth(small: Shape, big: Shape) -> float:

@@ -20,7 +20,7 @@ class Walls:
 
     ink: strokes and marks darker than what surrounds them, whatever their colour.
     wall: ink and the borders between differently coloured fills.
-    joined: wall with the gaps of dashed and dotted lines closed.
+    joined: wall without words, the gaps of dashed and dotted lines closed.
     """
 
     ink: Bytes
@@ -40,8 +40,25 @@ def find_walls(page: Page, lines: Sequence[TextLine]) -> Walls:
     beside = cv2.dilate(ink, np.ones((5, 5), np.uint8))  # the slopes of a stroke are not borders of a fill
     step[beside > 0] = 0
     wall = cv2.bitwise_or(ink, step)
-    closed = cv2.morphologyEx(wall, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    closed = cv2.morphologyEx(_without_text(wall, page.unit, lines), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     return Walls(ink=ink, wall=wall, joined=cv2.bitwise_or(closed, _dashes(ink, page.unit, lines)))
+
+
+def _without_text(wall: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
+    """The walls with the words taken out; upright borders that a word touches go on through it."""
+    if not lines:
+        return wall
+    out = wall.copy()
+    spots = [tuple(int(v) for v in line.box) for line in lines if line.turn == 0]
+    for x0, y0, x1, y1 in spots:
+        out[max(0, y0) : y1, max(0, x0) : x1] = 0
+    reach = int(1.3 * unit)
+    for x0, y0, x1, y1 in spots:
+        a, b = max(0, y0 - reach), y1 + reach
+        part = out[a:b, max(0, x0) : x1]
+        bridged = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((y1 - y0 + 5, 1), np.uint8))
+        out[max(0, y0) : y1, max(0, x0) : x1] = bridged[max(0, y0) - a : y1 - a]
+    return out
 
 
 def _dashes(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
