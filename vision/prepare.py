@@ -1,6 +1,7 @@
 """Make any picture of a diagram look alike: dark ink on light paper, upright, text of a known size.
 
-In: a PIL image of any mode. Out: a `Page`. Does not know what is drawn on it.
+In: a PIL image of any mode. Out: a `Page`. Does not know what is drawn on it. Photographs of paper become strokes on
+white (`photo`); lines that are level but for a few degrees are made level.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vision.parts import Bytes, Page
+from vision.parts import Bytes, Floats, Page
+from vision.photo import is_paper, skew, strokes
 
 SMALL_UNIT, LARGE_UNIT = 16.0, 44.0  # text lines between these heights are left as they are (page pixels)
 TARGET_UNIT = 20.0  # where smaller text is enlarged to
 MAX_SCALE, MIN_SCALE = 3.0, 0.4
 MARGIN = 24  # page pixels of paper added on every side, so that frames at the very edge stay closed
+LEAST_SKEW = 0.4  # degrees; smaller ones are left as they are
 MAX_PIXELS = 24_000_000  # page pixels; larger pages are scaled down, whatever their text size
 
 
@@ -25,35 +28,65 @@ def prepare(image: Image.Image) -> Page:
     """
     source_size = image.size
     rgb = _flatten(_at_most(image, MAX_PIXELS))
-    height, width = rgb.shape[:2]
+    reduced = source_size[0] / rgb.shape[1], source_size[1] / rgb.shape[0]
+    gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    angle = skew(gray)
+    to_source = np.diag([*reduced, 1.0])
+    if abs(angle) >= LEAST_SKEW:
+        rgb, back = _turned(rgb, angle)
+        to_source = to_source @ back
+        gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    photo = is_paper(gray)
+    if photo:
+        rgb = np.asarray(cv2.cvtColor(strokes(rgb), cv2.COLOR_GRAY2RGB), np.uint8)
     background = _background(rgb)
     inverted = float(np.dot(background, (0.299, 0.587, 0.114))) < 110
     if inverted:
-        rgb = cv2.bitwise_not(rgb)
+        rgb = np.asarray(cv2.bitwise_not(rgb), np.uint8)
         background = _background(rgb)
-    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    if inverted or photo:
+        gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
     unit = _text_height(gray)
     scale = 1.0
     if 0 < unit < SMALL_UNIT:
         scale = min(TARGET_UNIT / unit, MAX_SCALE)
     elif unit > LARGE_UNIT:
         scale = max(LARGE_UNIT / unit, MIN_SCALE)
+    height, width = rgb.shape[:2]
     scale = min(scale, (MAX_PIXELS / (width * height)) ** 0.5)
     if scale != 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
-    sx, sy = source_size[0] / rgb.shape[1], source_size[1] / rgb.shape[0]
-    rgb = cv2.copyMakeBorder(rgb, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=background)
-    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA), np.uint8)
+    sx, sy = width / rgb.shape[1], height / rgb.shape[0]
+    rgb = np.asarray(
+        cv2.copyMakeBorder(rgb, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=background), np.uint8
+    )
     return Page(
         rgb=rgb,
-        gray=gray,
+        gray=np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8),
         background=background,
         unit=(unit or TARGET_UNIT) * scale,
-        to_source=np.array([[sx, 0.0, -MARGIN * sx], [0.0, sy, -MARGIN * sy]]),
+        to_source=to_source[:2] @ np.array([[sx, 0.0, -MARGIN * sx], [0.0, sy, -MARGIN * sy], [0.0, 0.0, 1.0]]),
         source_size=source_size,
         inverted=inverted,
+        photo=photo,
     )
+
+
+def _turned(rgb: Bytes, angle: float) -> tuple[Bytes, Floats]:
+    """The picture turned counter-clockwise by `angle` degrees, on a sheet that holds all of it, and the (3, 3) way back
+    from its pixels."""
+    height, width = rgb.shape[:2]
+    turn = np.eye(3)
+    turn[:2] = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    cos, sin = abs(turn[0, 0]), abs(turn[0, 1])
+    wide, high = int(np.ceil(width * cos + height * sin)), int(np.ceil(width * sin + height * cos))
+    turn[0, 2] += (wide - width) / 2
+    turn[1, 2] += (high - height) / 2
+    out = cv2.warpAffine(
+        rgb, turn[:2], (wide, high), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=_background(rgb)
+    )
+    return np.asarray(out, np.uint8), np.linalg.inv(turn)
 
 
 def _at_most(image: Image.Image, pixels: int) -> Image.Image:

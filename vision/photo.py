@@ -1,0 +1,161 @@
+"""Photographs and scans of paper: tell them from exports, and lift the pen strokes off the paper.
+
+In: RGB pictures. Out: grey pictures of dark strokes on white. The light is evened out by dividing by the paper's own
+brightness; squared and ruled lines, fainter than the pen, are told from it by the two classes of stroke darkness.
+Does not know what is drawn or written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.parts import Bytes
+
+Darkness = NDArray[np.float32]
+
+CALM = 0.9  # share of neighbouring pixels that are equal, above which a picture was never on paper
+STRAIGHT = 1.45  # pixels of edges on the axes per pixel of edges a little off them: drawn by a program
+COARSE = 8  # source pixels per pixel of the paper's brightness
+FAINTEST = 0.05  # share of the paper's brightness that a stroke takes away at least
+RULED = 41  # source pixels; longer straight faint lines are the ruling of the paper
+
+
+def is_paper(gray: Bytes) -> bool:
+    """Whether the picture is a photograph or scan of a drawing by hand: uneven paper, and lines that are not exact.
+
+    gray: (H, W), upright.
+    """
+    step = max(1, max(gray.shape) // 2000)
+    rows = gray[::step]
+    calm = float(np.mean(rows[:, 1:] == rows[:, :-1]))
+    return calm < CALM and straightness(gray) < STRAIGHT
+
+
+def straightness(gray: Bytes) -> float:
+    """How many edge pixels run exactly along the axes for each that runs 3° to 10° off them."""
+    angle, _ = _slopes(gray)
+    off = np.abs(angle)
+    return float(np.count_nonzero(off < 1.5)) / (1.0 + float(np.count_nonzero((off >= 3) & (off < 10))))
+
+
+def skew(gray: Bytes, most: float = 6.0) -> float:
+    """By how many degrees level lines fall to the right (clockwise); 0 where no direction stands out."""
+    angle, weight = _slopes(gray)
+    step = 0.25
+    edges = np.arange(-most - 2, most + 2 + step, step)
+    histogram = np.histogram(angle, edges, weights=weight)[0]
+    smooth = np.convolve(histogram, np.ones(5), "same")
+    peak = int(smooth.argmax())
+    found = float(edges[peak] + step / 2)
+    if abs(found) > most or smooth[peak] < 2.5 * float(np.median(smooth)) + 1:
+        return 0.0
+    near = slice(max(0, peak - 4), peak + 5)
+    middles = edges[:-1][near] + step / 2
+    return float((middles * histogram[near]).sum() / max(1e-9, float(histogram[near].sum())))
+
+
+def _slopes(gray: Bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(angle in degrees off the nearest axis in [-45, 45), strength) of the strong edges."""
+    scale = 1600 / max(gray.shape)
+    if scale < 0.8:
+        gray = np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    soft = cv2.GaussianBlur(gray, (0, 0), 1.0)
+    dx, dy = cv2.Scharr(soft, cv2.CV_32F, 1, 0), cv2.Scharr(soft, cv2.CV_32F, 0, 1)
+    strength = cv2.magnitude(dx, dy)
+    strong = strength > max(1.0, 0.25 * float(np.percentile(strength[::4, ::4], 99.5)))
+    angle = np.degrees(np.arctan2(dy[strong], dx[strong]))
+    return np.asarray((angle + 45) % 90 - 45, np.float32), np.asarray(strength[strong], np.float32)
+
+
+def strokes(rgb: Bytes) -> Bytes:
+    """(H, W) uint8: pen strokes dark on a white that is the same everywhere."""
+    depth = _darkness(rgb)
+    classes = _classes(depth)
+    if classes.ruled:
+        depth = _without_ruling(depth, 1.6 * classes.light)
+        classes = _classes(depth)
+    low, high = 0.8 * classes.border, 0.9 * classes.dark
+    grey = 255 - 255 * np.clip((depth - low) / max(0.02, high - low), 0, 1)
+    return _without_desk(np.asarray(grey, np.uint8))
+
+
+def _darkness(rgb: Bytes) -> Darkness:
+    """(H, W) share of the paper's brightness that is missing, in the channel where most is missing."""
+    height, width = rgb.shape[:2]
+    size = (max(4, width // COARSE), max(4, height // COARSE))
+    paper = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    paper = cv2.morphologyEx(paper, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)))
+    paper = cv2.GaussianBlur(cv2.medianBlur(paper, 5), (0, 0), 3)
+    out = np.zeros((height, width), np.float32)
+    for channel in range(3):
+        level = cv2.resize(paper[..., channel], (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+        np.maximum(out, 1 - rgb[..., channel] / np.maximum(level, 8), out=out)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Classes:
+    """Darkness of faint and of dark strokes, what divides them, and whether the faint ones are a ruling."""
+
+    light: float
+    dark: float
+    border: float
+    ruled: bool
+
+
+def _classes(depth: Darkness) -> _Classes:
+    """Otsu's two classes of the darkness along the crests of strokes."""
+    soft = cv2.GaussianBlur(depth, (0, 0), 1.0)
+    crest = soft[3:-3, 3:-3]
+    across = (crest >= soft[3:-3, 2:-4]) & (crest >= soft[3:-3, 4:-2])
+    across &= crest - np.minimum(soft[3:-3, :-6], soft[3:-3, 6:]) > 0.03
+    down = (crest >= soft[2:-4, 3:-3]) & (crest >= soft[4:-2, 3:-3])
+    down &= crest - np.minimum(soft[:-6, 3:-3], soft[6:, 3:-3]) > 0.03
+    values = crest[(across | down) & (crest > FAINTEST)]
+    if len(values) < 50:
+        return _Classes(0.1, 0.5, 0.3, False)
+    counts = np.histogram(values, bins=100, range=(0, 1))[0].astype(float)
+    share = counts / counts.sum()
+    middle = (np.arange(100) + 0.5) / 100
+    below, sum_below = np.cumsum(share), np.cumsum(share * middle)
+    mean = sum_below[-1]
+    between = (mean * below - sum_below) ** 2 / np.maximum(below * (1 - below), 1e-9)
+    cut = int(between.argmax())
+    light = float(sum_below[cut] / below[cut])
+    dark = float((mean - sum_below[cut]) / max(1e-9, 1 - below[cut]))
+    apart = float(between[cut] / max(1e-9, float((share * (middle - mean) ** 2).sum())))
+    many = len(values) / depth.size > 0.03
+    return _Classes(light, dark, float(middle[cut]), many and apart > 0.6)
+
+
+def _without_ruling(depth: Darkness, most: float) -> Darkness:
+    """Long straight lines lightened by at most `most`: the ruling goes, a pen stroke that follows it stays."""
+    level = cv2.dilate(depth, np.ones((3, 1), np.uint8))
+    level = cv2.morphologyEx(level, cv2.MORPH_OPEN, np.ones((1, RULED), np.uint8))
+    upright = cv2.dilate(depth, np.ones((1, 3), np.uint8))
+    upright = cv2.morphologyEx(upright, cv2.MORPH_OPEN, np.ones((RULED, 1), np.uint8))
+    ruling = np.minimum(np.maximum(level, upright), most)
+    return np.asarray(np.maximum(depth - ruling, 0), np.float32)
+
+
+def _without_desk(grey: Bytes) -> Bytes:
+    """What lies around the sheet (desk, shadow at its edge): thick dark areas that reach the rim, made white."""
+    dark = np.asarray((grey < 128) * np.uint8(255), np.uint8)
+    size = max(9, round(0.008 * max(grey.shape))) | 1
+    thick = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(thick, connectivity=8)
+    height, width = grey.shape
+    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
+    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
+    rim = (left <= size) | (top <= size) | (right >= width - size) | (bottom >= height - size)
+    rim[0] = False
+    if count < 2 or not rim.any():
+        return grey
+    desk = cv2.dilate((rim[labels] * np.uint8(255)).astype(np.uint8), np.ones((2 * size + 1, 2 * size + 1), np.uint8))
+    out = grey.copy()
+    out[desk > 0] = 255
+    return out
