@@ -17,7 +17,7 @@ from vision.parts import Bytes
 
 Darkness = NDArray[np.float32]
 
-CALM = 0.9  # share of neighbouring pixels that are equal, above which a picture was never on paper
+CALM = 0.855  # share of neighbouring pixels that are equal, above which a picture was never on paper
 STRAIGHT = 1.45  # pixels of edges on the axes per pixel of edges a little off them: drawn by a program
 COARSE = 8  # source pixels per pixel of the paper's brightness
 FAINTEST = 0.05  # share of the paper's brightness that a stroke takes away at least
@@ -46,16 +46,26 @@ def skew(gray: Bytes, most: float = 6.0) -> float:
     """By how many degrees level lines fall to the right (clockwise); 0 where no direction stands out."""
     angle, weight = _slopes(gray)
     step = 0.25
-    edges = np.arange(-most - 2, most + 2 + step, step)
+    edges = np.arange(-most - 2, most + 2 + step, step) - step / 2  # one bin is centred on 0
     histogram = np.histogram(angle, edges, weights=weight)[0]
-    smooth = np.convolve(histogram, np.ones(5), "same")
+    middles = edges[:-1] + step / 2
+    zero = int(np.abs(middles).argmin())
+    beside = float(histogram[[zero - 2, zero + 2]].mean())
+    if histogram[zero] > 8 * beside:
+        return 0.0  # drawn level
+    histogram[zero - 1 : zero + 2] = np.minimum(histogram[zero - 1 : zero + 2], beside)  # rows of the pixel raster
+    smooth = np.convolve(histogram, np.ones(5) / 5, "same")
     peak = int(smooth.argmax())
-    found = float(edges[peak] + step / 2)
-    if abs(found) > most or smooth[peak] < 2.5 * float(np.median(smooth)) + 1:
+    if abs(middles[peak]) > most or smooth[peak] < 2 * float(np.median(smooth)) + 1:
         return 0.0
-    near = slice(max(0, peak - 4), peak + 5)
-    middles = edges[:-1][near] + step / 2
-    return float((middles * histogram[near]).sum() / max(1e-9, float(histogram[near].sum())))
+    crest = smooth > 0.7 * smooth[peak]
+    low, high = peak, peak
+    while low > 0 and crest[low - 1]:
+        low -= 1
+    while high < len(crest) - 1 and crest[high + 1]:
+        high += 1
+    part = slice(low, high + 1)
+    return float((middles[part] * smooth[part]).sum() / max(1e-9, float(smooth[part].sum())))
 
 
 def _slopes(gray: Bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

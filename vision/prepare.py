@@ -56,7 +56,8 @@ def prepare(image: Image.Image) -> Page:
     scale = min(scale, (MAX_PIXELS / (width * height)) ** 0.5)
     if scale != 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA), np.uint8)
+        smooth = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=smooth), np.uint8)
     sx, sy = width / rgb.shape[1], height / rgb.shape[0]
     rgb = np.asarray(
         cv2.copyMakeBorder(rgb, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=background), np.uint8
@@ -86,7 +87,7 @@ def _turned(rgb: Bytes, angle: float) -> tuple[Bytes, Floats]:
     out = cv2.warpAffine(
         rgb, turn[:2], (wide, high), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=_background(rgb)
     )
-    return np.asarray(out, np.uint8), np.linalg.inv(turn)
+    return np.asarray(out, np.uint8), np.asarray(np.linalg.inv(turn), np.float64)
 
 
 def _at_most(image: Image.Image, pixels: int) -> Image.Image:
