@@ -1,0 +1,128 @@
+"""What `prepare` makes of dark, transparent, shadowed, squared and turned pictures drawn here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from vision.parts import Page
+from vision.photo import is_paper, skew
+from vision.prepare import prepare
+
+SIZE = (900, 600)
+BOXES = [(100, 100, 300, 200), (500, 100, 700, 200), (500, 380, 700, 480)]
+
+
+def export(paper: str = "white", pen: str = "black") -> Image.Image:
+    """Three exact boxes and lines between them."""
+    image = Image.new("RGB", SIZE, paper)
+    draw = ImageDraw.Draw(image)
+    for box in BOXES:
+        draw.rectangle(box, outline=pen, width=2)
+    draw.line((300, 150, 500, 150), fill=pen, width=2)
+    draw.line((600, 200, 600, 380), fill=pen, width=2)
+    return image
+
+
+def sheet(*, squared: bool, shadow: bool, seed: int = 1) -> Image.Image:
+    """The same by hand: wobbling lines on noisy paper, perhaps squared, perhaps in a shadow."""
+    random = np.random.default_rng(seed)
+    image = Image.new("RGB", SIZE, (235, 232, 225))
+    draw = ImageDraw.Draw(image)
+    if squared:
+        for x in range(0, SIZE[0], 24):
+            draw.line((x, 0, x + 3, SIZE[1]), fill=(200, 205, 215), width=2)
+        for y in range(0, SIZE[1], 24):
+            draw.line((0, y, SIZE[0], y + 3), fill=(200, 205, 215), width=2)
+
+    def stroke(a: tuple[int, int], b: tuple[int, int]) -> None:
+        t = np.linspace(0, 1, 12)[:, None]
+        way = np.array(a) * (1 - t) + np.array(b) * t + random.normal(0, 2.0, (12, 2))
+        draw.line([(float(x), float(y)) for x, y in way], fill=(40, 45, 110), width=3, joint="curve")
+
+    for x0, y0, x1, y1 in BOXES:
+        for a, b in (((x0, y0), (x1, y0)), ((x1, y0), (x1, y1)), ((x1, y1), (x0, y1)), ((x0, y1), (x0, y0))):
+            stroke(a, b)
+    stroke((300, 150), (500, 150))
+    stroke((600, 200), (600, 380))
+    pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(0.8))).astype(float)
+    if shadow:
+        pixels *= np.linspace(1.0, 0.35, SIZE[0])[None, :, None]
+    pixels += random.normal(0, 3, pixels.shape)
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def dark_at(page: Page, point: tuple[float, float], reach: int = 7) -> bool:
+    """Whether there is ink near a point of the upload."""
+    matrix = np.vstack([page.to_source, [0, 0, 1]])
+    x, y, _ = np.linalg.inv(matrix) @ (*point, 1)
+    near = page.gray[round(y) - reach : round(y) + reach + 1, round(x) - reach : round(x) + reach + 1]
+    return int(near.min()) < 128
+
+
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("shadow", [False, True])
+def test_paper_becomes_strokes_on_white(squared: bool, shadow: bool) -> None:
+    page = prepare(sheet(squared=squared, shadow=shadow))
+    assert page.photo
+    assert all(dark_at(page, point) for point in ((200, 100), (300, 120), (600, 300), (690, 480)))
+    ink = float((page.gray < 128).mean())
+    assert 0.004 < ink < 0.04  # neither paper, squares nor shadow
+    assert min(page.background) > 245
+
+
+def test_an_export_is_no_photo() -> None:
+    page = prepare(export())
+    assert not page.photo
+    assert np.allclose(page.to_source[:, :2], np.diag(np.diag(page.to_source[:, :2])))
+
+
+@pytest.mark.parametrize("degrees", [-4.0, -1.5, 1.0, 3.0])
+def test_a_turned_scan_is_made_level_and_maps_back(degrees: float) -> None:
+    turned = export().rotate(degrees, resample=Image.Resampling.BICUBIC, fillcolor="white")
+    assert skew(np.asarray(turned.convert("L"))) == pytest.approx(-degrees, abs=0.5)
+    page = prepare(turned)
+    assert page.source_size == SIZE
+    angle = np.radians(degrees)
+    middle = np.array(SIZE) / 2
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    for point in ((200, 100), (500, 180), (600, 300)):
+        assert dark_at(page, tuple(turn @ (np.array(point) - middle) + middle))
+    rows = (page.gray < 128).sum(1)
+    assert rows.max() > 250  # a level border falls into few rows
+
+
+def test_a_level_picture_is_not_turned() -> None:
+    assert skew(np.asarray(export().convert("L"))) == 0.0
+
+
+def test_a_dark_theme_is_turned_over() -> None:
+    page = prepare(export("#202124", "#e8eaed"))
+    assert page.inverted and min(page.background) > 200
+    assert dark_at(page, (200, 100))
+
+
+@pytest.mark.parametrize(("pen", "inverted"), [((0, 0, 0, 255), False), ((255, 255, 255, 255), True)])
+def test_transparent_paper(pen: tuple[int, int, int, int], inverted: bool) -> None:
+    image = Image.new("RGBA", SIZE, (0, 0, 0, 0))
+    draw = ImageDraw.Draw(image)
+    for box in BOXES:
+        draw.rectangle(box, outline=pen, width=3)
+    page = prepare(image)
+    assert page.inverted is inverted
+    assert dark_at(page, (200, 100)) and min(page.background) > 245
+
+
+def test_noise_alone_does_no_harm() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    page = prepare(Image.fromarray(noise))
+    assert page.size[0] > 0 and page.to_source.shape == (2, 3)
+    assert not is_paper(np.full((50, 50), 255, np.uint8))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3), (8, 8)])
+def test_tiny_pictures(size: tuple[int, int]) -> None:
+    random = np.random.default_rng(2).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    for image in (Image.new("RGB", size, "white"), Image.fromarray(random)):
+        assert prepare(image).source_size == size
