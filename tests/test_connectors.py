@@ -5,9 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vision.connectors import Tracing, trace
-from vision.parts import Box, Bytes, Page, Scene, Shape, TextLine
+from vision.parts import Box, Bytes, Container, Page, Scene, Shape, TextLine
 
 UNIT = 26.0
 
@@ -121,3 +123,157 @@ def test_one_line_forks_to_two_heads() -> None:
 
 def test_nothing_drawn_gives_nothing() -> None:
     assert traced(blank()) == Tracing()
+
+
+def dashed(rgb: Bytes, points: list[tuple[int, int]], dash: int = 10, gap: int = 7, stroke: int = 2) -> None:
+    """A dashed line; a dash shorter than the stroke is a dot."""
+    for (ax, ay), (bx, by) in zip(points[:-1], points[1:], strict=True):
+        length = float(np.hypot(bx - ax, by - ay))
+        for start in np.arange(0, length, dash + gap):
+            ends = [start / length, min(start + dash, length) / length]
+            a, b = ((round(ax + (bx - ax) * t), round(ay + (by - ay) * t)) for t in ends)
+            cv2.line(rgb, a, b, (0, 0, 0), stroke, cv2.LINE_AA)
+
+
+def test_a_message_flow_is_dashed_with_a_circle_and_a_hollow_head() -> None:
+    rgb = blank()
+    a, b = box(rgb, 100, 60), box(rgb, 500, 420)
+    dashed(rgb, [(160, 146), (160, 260), (560, 260), (560, 400)])
+    cv2.circle(rgb, (160, 139), 7, (255, 255, 255), -1)
+    cv2.circle(rgb, (160, 139), 7, (0, 0, 0), 2, cv2.LINE_AA)
+    head(rgb, (560, 418), (0, 1), "hollow", 18)
+    tracing = traced(rgb, a, b)
+    assert flows(tracing) == [(0, 1)]
+    assert tracing.connectors[0].style == "dashed"
+    assert tracing.connectors[0].head == "hollow"
+    assert tracing.connectors[0].tail == "circle"
+
+
+def test_a_dotted_association_has_no_head() -> None:
+    rgb = blank()
+    a, b = box(rgb, 60, 260), box(rgb, 600, 260)
+    dashed(rgb, [(166, 295), (596, 295)], dash=1, gap=8, stroke=3)
+    tracing = traced(rgb, a, b)
+    assert [{made.source, made.target} for made in tracing.connectors] == [{("shape", 0), ("shape", 1)}]
+    assert tracing.connectors[0].style == "dotted"
+    assert tracing.connectors[0].head == "none"
+
+
+def test_a_line_runs_on_beneath_its_label() -> None:
+    rgb = blank()
+    a, b = box(rgb, 60, 260), box(rgb, 600, 260)
+    run(rgb, [(180, 295), (598, 295)])
+    cv2.rectangle(rgb, (340, 280), (420, 310), (255, 255, 255), -1)
+    cv2.putText(rgb, "label", (344, 302), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2, cv2.LINE_AA)
+    tracing = traced(rgb, a, b, lines=(TextLine("label", (342, 280, 420, 310), 0.9),))
+    assert flows(tracing) == [(0, 1)]
+
+
+def test_a_curve_is_followed() -> None:
+    rgb = blank()
+    a, b = box(rgb, 60, 60), box(rgb, 600, 460)
+    t = np.linspace(0, 1, 40)[:, None]
+    p = [np.array(v, float) for v in ((120, 132), (120, 330), (660, 260), (660, 458))]
+    curve = p[0] * (1 - t) ** 3 + 3 * p[1] * t * (1 - t) ** 2 + 3 * p[2] * t**2 * (1 - t) + p[3] * t**3
+    run(rgb, [(round(x), round(y)) for x, y in curve.tolist()], "")
+    head(rgb, (660, 458), (0, 1))
+    assert flows(traced(rgb, a, b)) == [(0, 1)]
+
+
+def test_a_loop_returns_to_its_own_symbol() -> None:
+    rgb = blank()
+    a = box(rgb, 300, 260)
+    run(rgb, [(420, 280), (500, 280), (500, 180), (360, 180), (360, 258)])
+    assert flows(traced(rgb, a)) == [(0, 0)]
+
+
+@pytest.mark.parametrize("colour", [(120, 120, 120), (255, 140, 60), (60, 160, 230), (190, 190, 190)])
+@pytest.mark.parametrize("stroke", [1, 3, 7])
+def test_faint_coloured_and_thick_lines_survive(colour: tuple[int, int, int], stroke: int) -> None:
+    rgb = blank()
+    a, b = box(rgb, 60, 260), box(rgb, 600, 260)
+    cv2.line(rgb, (182, 295), (585, 295), colour, stroke)
+    cv2.fillPoly(rgb, [np.array([(598, 295), (574, 281), (574, 309)], np.int32)], colour)
+    assert flows(traced(rgb, a, b)) == [(0, 1)]
+
+
+def test_a_flow_crosses_the_border_between_lanes() -> None:
+    rgb = blank()
+    cv2.rectangle(rgb, (20, 20), (880, 580), (0, 0, 0), 2)
+    cv2.line(rgb, (20, 300), (880, 300), (0, 0, 0), 2)
+    a, b = box(rgb, 100, 100), box(rgb, 600, 420)
+    run(rgb, [(160, 170), (160, 455), (598, 455)])
+    lanes = (
+        Container("pool", (20, 20, 881, 581)),
+        Container("lane", (20, 20, 881, 301), parent=0),
+        Container("lane", (20, 300, 881, 581), parent=0),
+    )
+    assert flows(trace(page_of(rgb), (), Scene((a, b), lanes))) == [(0, 1)]
+
+
+def test_a_flow_may_end_at_a_subprocess() -> None:
+    rgb = blank()
+    a = box(rgb, 60, 260)
+    outer = box(rgb, 400, 100, 400, 400)
+    inner = box(rgb, 560, 260)
+    run(rgb, [(180, 300), (398, 300)])
+    sub = Container("subprocess", outer.box, shape=outer)
+    (made,) = trace(page_of(rgb), (), Scene((a, inner), (sub,))).connectors
+    assert (made.source, made.target) == (("shape", 0), ("container", 0))
+
+
+def test_the_ends_of_a_connector_lie_where_it_was_drawn() -> None:
+    rgb = blank()
+    a, b = box(rgb, 60, 60), box(rgb, 600, 400)
+    run(rgb, [(180, 95), (400, 95), (400, 435), (598, 435)])
+    (made,) = traced(rgb, a, b).connectors
+    assert np.abs(made.points[0] - (183, 95)).max() <= 4
+    assert np.abs(made.points[-1] - (597, 435)).max() <= 4
+    corners = [np.abs(made.points - corner).sum(1).min() for corner in ((400, 95), (400, 435))]
+    assert max(corners) <= 6
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_orthogonal_arrows_between_boxes_on_a_grid_are_traced_exactly(data: st.DataObject) -> None:
+    """Each box of the upper row is joined to a box of the lower row, each flow on a track of its own."""
+    count = data.draw(st.integers(2, 5))
+    order = data.draw(st.permutations(range(count)))
+    stroke = data.draw(st.sampled_from([1, 2, 4]))
+    kind = data.draw(st.sampled_from(["filled", "open", "hollow"]))
+    rgb = blank(200 * count + 60, 700)
+    upper = [box(rgb, 60 + 200 * k, 60) for k in range(count)]
+    lower = [box(rgb, 60 + 200 * k, 560) for k in range(count)]
+    for k, target in enumerate(order):
+        out, into, track = 100 + 200 * k, 140 + 200 * target, 190 + 60 * k
+        cv2.polylines(
+            rgb, [np.array([(out, 132), (out, track), (into, track), (into, 550)], np.int32)], False, (0, 0, 0), stroke
+        )
+        head(rgb, (into, 558), (0, 1), kind, 18)
+    expected = sorted((k, count + target) for k, target in enumerate(order))
+    assert flows(traced(rgb, *upper, *lower)) == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["noise", "strokes", "grid", "black"]))
+def test_no_picture_breaks_the_tracer(seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    rgb = blank(500, 400)
+    if kind == "noise":
+        rgb[:] = rng.integers(0, 256, rgb.shape, dtype=np.uint8)
+    elif kind == "strokes":
+        for x0, y0, x1, y1 in rng.integers(0, 400, (200, 4)).tolist():
+            cv2.line(rgb, (x0, y0), (x1, y1), (0, 0, 0), int(rng.integers(1, 6)))
+    elif kind == "grid":
+        rgb[:: int(rng.integers(3, 9))] = 0
+        rgb[:, :: int(rng.integers(3, 9))] = 0
+    else:
+        rgb[:] = 0
+    shapes = [box(rgb, int(x), int(y)) for x, y in rng.integers(0, 300, (6, 2))]
+    first = traced(rgb, *shapes)
+    again = traced(rgb, *shapes)
+    assert len(first.connectors) == len(again.connectors)
+    for one, other in zip(first.connectors, again.connectors, strict=True):
+        assert (one.source, one.target) == (other.source, other.target)
+        assert np.array_equal(one.points, other.points)
+        assert 0 <= one.confidence <= 1

@@ -280,17 +280,22 @@ def bridge(net: Network, work: Linework) -> None:
         far[picked] = _covered(at[a[picked]], at[b[picked]], work.text) >= 1 - 1.4 * unit / distance[picked]
     allowed = (normal | far) & (owner[a] != owner[b])
     cost = distance / unit + (bend_a / 25) ** 2 + (bend_b / 25) ** 2 + 0.5 * far
-    order = np.flatnonzero(allowed)
-    order = order[np.lexsort((b[order], a[order], np.round(cost[order], 4)))]
     used = np.zeros(len(ends), bool)
-    for k in order.tolist():
-        i, j = int(a[k]), int(b[k])
-        if used[i] or used[j]:
-            continue
-        used[i] = used[j] = True
-        (line_i, side_i), (line_j, side_j) = ends[i], ends[j]
-        net.lines[line_i].links[side_i] = (line_j, side_j)
-        net.lines[line_j].links[side_j] = (line_i, side_i)
+
+    def link(order: NDArray[np.int64]) -> None:
+        for k in order[np.lexsort((b[order], a[order], np.round(cost[order], 4)))].tolist():
+            i, j = int(a[k]), int(b[k])
+            if used[i] or used[j]:
+                continue
+            used[i] = used[j] = True
+            (line_i, side_i), (line_j, side_j) = ends[i], ends[j]
+            net.lines[line_i].links[side_i] = (line_j, side_j)
+            net.lines[line_j].links[side_j] = (line_i, side_i)
+
+    link(np.flatnonzero(allowed))
+    chained = np.array([net.lines[i].links[1 - side] is not None for i, side in ends])
+    corner = (distance <= 1.7 * unit) & (worst <= 75) & (np.abs(total - 90) <= 30) & chained[a] & chained[b]
+    link(np.flatnonzero(corner & (owner[a] != owner[b])))
 
 
 def _aim_dots(at: Floats, away: Floats, owner: NDArray[np.int64], short: NDArray[np.bool_], unit: float) -> None:
