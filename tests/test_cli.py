@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import samples
 from diagram.model import Diagram
 from pipeline.cli import main
 from pipeline.evaluate import evaluate, read_truths
 from pipeline.formats import FORMATS
 from pipeline.report import html_report
 from pipeline.settings import Settings
+from tests import samples
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 ORDER, PRIYOM = EXAMPLES / "order.png", EXAMPLES / "priyom.png"
@@ -177,9 +177,7 @@ def test_the_report_escapes_what_was_read(tmp_path):
     truth = {"nodes": [{"id": "a", "type": "task", "text": evil}], "edges": []}
     (tmp_path / "x.json").write_text(json.dumps(truth))
     (tmp_path / "found").mkdir()
-    (tmp_path / "found" / "x.json").write_text(
-        json.dumps({"nodes": [{"id": "a", "type": "task", "text": evil[:9]}]})
-    )
+    (tmp_path / "found" / "x.json").write_text(json.dumps({"nodes": [{"id": "a", "type": "task", "text": evil[:9]}]}))
     page = html_report(evil, evaluate(tmp_path, Settings(), predictions=tmp_path / "found"))
     assert evil not in page
     assert "&lt;img src=x" in page

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import samples
 from diagram.errors import ImageTooLargeError, InputError, UnreadableImageError
+from tests import samples
 from vision.load import Limits, load, open_upload
 
 GOOD, BOMBS, BROKEN = (dict(make()) for make in (samples.good, samples.bombs, samples.broken))
