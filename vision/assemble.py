@@ -242,11 +242,15 @@ def _frame_end(end: End, scene: Scene) -> str:
 
 def _edge_kind(c: Connector, scene: Scene) -> EdgeKind:
     data = ("page", "cylinder", "document", "bracket")
-    touches_data = any(end and end[0] == "shape" and scene.shapes[end[1]].outline in data for end in (c.source, c.target))
+    touches_data = any(
+        end and end[0] == "shape" and scene.shapes[end[1]].outline in data for end in (c.source, c.target)
+    )
     if touches_data and c.style != "solid":
         return "association"
     if c.style == "solid":
         return "sequence"
     if c.style == "dashed":
-        return "message" if c.head == "hollow" or c.tail == "circle" else "association" if c.head == "none" else "message"
+        return (
+            "message" if c.head == "hollow" or c.tail == "circle" else "association" if c.head == "none" else "message"
+        )
     return "association"

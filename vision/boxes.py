@@ -13,10 +13,12 @@ def size(box: Box) -> tuple[float, float]:
 
 
 def area(box: Box) -> float:
+    """Width times height."""
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def centre(box: Box) -> tuple[float, float]:
+    """The middle of the box."""
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
@@ -39,6 +41,7 @@ def inside(inner: Box, outer: Box) -> bool:
 
 
 def holds(box: Box, point: tuple[float, float]) -> bool:
+    """Whether the point lies in the box or on its border."""
     return box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
 
 

@@ -45,7 +45,7 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
     for frame in pools:
         has_lanes = any(inside(s.box, frame) for s in symbols)
         named = any(inside(line.box, frame) for line in lines)
-        if not (has_lanes or (named and _wide(frame, unit, page))):
+        if not (has_lanes or (named and _wide(frame, page))):
             continue
         found: list[Container] = []
         _split(grid, frame, symbols, lines, None, found)
@@ -53,7 +53,9 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
             continue
         containers += [replace(c, parent=None if c.parent is None else c.parent + len(containers)) for c in found]
     for s in sorted(holders, key=lambda s: -area(s.box)):
-        if any(c.kind in ("pool", "lane") and iou(s.box, c.box) > 0.8 for c in containers) or _is_part(s, containers, unit):
+        if any(c.kind in ("pool", "lane") and iou(s.box, c.box) > 0.8 for c in containers) or _is_part(
+            s, containers, unit
+        ):
             continue
         if _cut(s.box, symbols, unit) >= 2 or _is_band(s.box, paper):
             continue
@@ -261,10 +263,10 @@ def _is_pool(box: Box, symbols: Sequence[Shape], lines: Sequence[TextLine], unit
     if _turned_name(box, lines, unit):
         return True
     held = sum(inside(s.box, box) for s in symbols)
-    return held == 0 and _wide(box, unit, page) or held > 0.85 * len(symbols)
+    return (held == 0 and _wide(box, page)) or held > 0.85 * len(symbols)
 
 
-def _wide(box: Box, unit: float, page: Page) -> bool:
+def _wide(box: Box, page: Page) -> bool:
     width, height = size(box)
     return max(width, height) > 0.45 * max(page.size) and max(width, height) > 5 * min(width, height)
 
@@ -297,9 +299,7 @@ def _covers(shape: Shape, page: Page) -> bool:
     return max(size(shape.box)) < 0.6 * max(page.size) and min(size(shape.box)) > 1.3 * page.unit
 
 
-def _pool_frames(
-    grid: _Grid, frames: Sequence[Box], symbols: Sequence[Shape], lines: Sequence[TextLine]
-) -> list[Box]:
+def _pool_frames(grid: _Grid, frames: Sequence[Box], symbols: Sequence[Shape], lines: Sequence[TextLine]) -> list[Box]:
     """The outermost frames; a page frame (with a title band or none) gives way to the pools inside it."""
     out: list[Box] = []
     for box in _outermost(frames):

@@ -28,10 +28,12 @@ class Block:
 
     @property
     def text(self) -> str:
+        """The lines joined in reading order, hyphenation undone."""
         return join_lines([line.text for line in self.lines])
 
     @property
     def confidence(self) -> float:
+        """Mean confidence of the lines, weighted by their length."""
         weights = [max(1, len(line.text)) for line in self.lines]
         return float(np.average([line.confidence for line in self.lines], weights=weights))
 
@@ -167,7 +169,7 @@ def _frame_names(
     names: dict[int, Block] = {}
     for i, mine in found.items():
         turned = [line for line in mine if line.turn]
-        names[i] = _block(turned if 0 < len(turned) and containers[i].header is None else mine)
+        names[i] = _block(turned if len(turned) > 0 and containers[i].header is None else mine)
     return names, rest
 
 
@@ -183,9 +185,9 @@ def _named_by(line: TextLine, containers: Sequence[Container], unit: float) -> i
         if c.kind == "subprocess":
             if middle[1] - c.box[1] < 1.6 * unit and share(line.box, c.box) > 0.9:
                 return i
-        elif line.turn and middle[0] - c.box[0] < 2.5 * unit:
-            return i
-        elif not line.turn and c.upright and middle[1] - c.box[1] < 2.5 * unit:
+        elif (line.turn and middle[0] - c.box[0] < 2.5 * unit) or (
+            not line.turn and c.upright and middle[1] - c.box[1] < 2.5 * unit
+        ):
             return i
     return None
 
@@ -223,11 +225,11 @@ def _assign(
     beside: dict[int, Block] = {}
     along: dict[int, Block] = {}
     free: list[Block] = []
-    for b, k in zip(*linear_sum_assignment(cost), strict=True):
+    for b, k in np.stack(linear_sum_assignment(cost), 1).tolist():
         if k < len(bare):
             beside[bare[k]] = blocks[b]
         elif k < len(bare) + len(connectors):
-            along[int(k) - len(bare)] = blocks[b]
+            along[k - len(bare)] = blocks[b]
         else:
             free.append(blocks[b])
     return beside, along, free

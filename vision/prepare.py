@@ -105,8 +105,8 @@ def _flatten(image: Image.Image) -> Bytes:
     """(H, W, 3) uint8 RGB without transparency."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
-        if image.getextrema()[3][0] < 255:
-            rgba = np.asarray(image)
+        rgba = np.asarray(image)
+        if int(rgba[..., 3].min()) < 255:
             ink = rgba[..., :3][rgba[..., 3] > 128]
             all_light = len(ink) > 0 and float(np.percentile(ink.max(1), 0.2)) > 150
             paper = Image.new("RGBA", image.size, "black" if all_light else "white")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vision.parts import Box, Floats, Page
 
@@ -85,7 +86,7 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(np.nonzero(edges == 1)[0].tolist(), (np.nonzero(edges == -1)[0] - 1).tolist(), strict=True))
 
 
-def best_circle(distance: np.ndarray, box: Box) -> Ring | None:
+def best_circle(distance: NDArray[np.float32], box: Box) -> Ring:
     """The best-covered circle about the size of `box`. distance: (H, W) distance of each pixel to the nearest ink."""
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     size = (box[2] - box[0] + box[3] - box[1]) / 4
@@ -100,7 +101,7 @@ def best_circle(distance: np.ndarray, box: Box) -> Ring | None:
     return Ring(float(xs[i]), float(ys[i]), float(rs[i]), 1.0, float(coverage[i]))
 
 
-def best_diamond(distance: np.ndarray, box: Box) -> Diamond | None:
+def best_diamond(distance: NDArray[np.float32], box: Box) -> Diamond:
     """The best-covered diamond about the size of `box`; its tips may stick out of the box."""
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     rx0, ry0 = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2

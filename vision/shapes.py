@@ -110,9 +110,7 @@ def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> lis
     return out
 
 
-def _opened(
-    page: Page, walls: Walls, distance: NDArray[np.float32], opened: Bytes
-) -> list[Candidate]:
+def _opened(page: Page, walls: Walls, distance: NDArray[np.float32], opened: Bytes) -> list[Candidate]:
     """Components of a mask that fit an outline well."""
     unit = page.unit
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
@@ -290,13 +288,11 @@ def _grow(contour: Floats, by: float) -> Floats:
     return centre + (contour - centre) * ((half + by) / half)
 
 
-def _blobs(
-    page: Page, walls: Walls, distance: NDArray[np.float32], faces: Sequence[Candidate]
-) -> list[Candidate]:
+def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Sequence[Candidate]) -> list[Candidate]:
     """Circles and diamonds whose inside is not one clean face."""
     unit = page.unit
     solid = _solid(walls, 5.2 * unit)
-    radius = max(2, int(round(0.3 * unit)))
+    radius = max(2, round(0.3 * unit))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     opened = cv2.morphologyEx(solid, cv2.MORPH_OPEN, kernel)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
@@ -317,7 +313,7 @@ def _blobs(
 
 def _solid(walls: Walls, limit: float) -> Bytes:
     """Walls together with the faces whose longer side is at most `limit` pixels."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.bitwise_not(walls.wall), connectivity=4)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.bitwise_not(walls.wall), connectivity=4)
     small = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) <= limit
     small[0] = True
     return (small[labels] * np.uint8(255)).astype(np.uint8)
@@ -376,8 +372,7 @@ def _like_any(c: Candidate, others: Sequence[Candidate]) -> bool:
         return True
     mine = size(c.shape.box)
     return any(
-        o.shape.outline in BLANK
-        and all(abs(a - b) < 0.2 * b for a, b in zip(mine, size(o.shape.box), strict=True))
+        o.shape.outline in BLANK and all(abs(a - b) < 0.2 * b for a, b in zip(mine, size(o.shape.box), strict=True))
         for o in others
     )
 

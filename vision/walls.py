@@ -30,7 +30,7 @@ class Walls:
 
 def find_walls(page: Page, lines: Sequence[TextLine]) -> Walls:
     """Strokes by black-hat per channel (survives fills and gradients), fills by their morphological gradient."""
-    size = int(round(1.15 * page.unit)) | 1
+    size = round(1.15 * page.unit) | 1
     noise = _noise(page.gray)
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (size, size))
     hat = _strongest(cv2.morphologyEx(page.rgb, cv2.MORPH_BLACKHAT, kernel))
@@ -56,6 +56,8 @@ def _without_text(wall: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
     for x0, y0, x1, y1 in spots:
         a, b = max(0, y0 - reach), y1 + reach
         part = out[a:b, max(0, x0) : x1]
+        if not part.size:
+            continue
         bridged = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((y1 - y0 + 5, 1), np.uint8))
         out[max(0, y0) : y1, max(0, x0) : x1] = bridged[max(0, y0) - a : y1 - a]
     return out
@@ -63,7 +65,7 @@ def _without_text(wall: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
 
 def _dashes(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
     """The small strokes of the page that are no letters, joined where they follow each other closely."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     long = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     dash = (long <= 1.1 * unit) & (stats[:, cv2.CC_STAT_AREA] >= 3)
     dash[0] = False
