@@ -29,6 +29,8 @@ def is_paper(gray: Bytes) -> bool:
 
     gray: (H, W), upright.
     """
+    if min(gray.shape) < 8:
+        return False
     step = max(1, max(gray.shape) // 2000)
     rows = gray[::step]
     calm = float(np.mean(rows[:, 1:] == rows[:, :-1]))
@@ -51,7 +53,7 @@ def skew(gray: Bytes, most: float = 6.0) -> float:
     middles = edges[:-1] + step / 2
     zero = int(np.abs(middles).argmin())
     beside = float(histogram[[zero - 2, zero + 2]].mean())
-    if histogram[zero] > 8 * beside:
+    if histogram[zero] > 8 * beside and histogram[zero] > 0.5 * histogram.max():
         return 0.0  # drawn level
     histogram[zero - 1 : zero + 2] = np.minimum(histogram[zero - 1 : zero + 2], beside)  # rows of the pixel raster
     smooth = np.convolve(histogram, np.ones(5) / 5, "same")
