@@ -289,6 +289,8 @@ def _usual_head(terminals: list[_Terminal], ways: dict[tuple[int, int], _Way]) -
 def _trivial(net: Network, work: Linework, terminals: list[_Terminal], a: int, b: int, way: _Way) -> bool:
     """A way that only skirts one symbol, or two that touch, as rims and shadows do."""
     first, second = (work.grounds[terminals[k].owner - 1] for k in (a, b))
+    if max(terminals[a].owner, terminals[b].owner) <= work.frames and not terminals[a].mark.score:
+        return True  # a line of the frame itself
     near = 0.8 * net.unit
     if first is not second and not _overlap(first, second, 0.3 * net.unit):
         return False

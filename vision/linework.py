@@ -36,7 +36,8 @@ class Linework:
     mask: (H, W) uint8 0/1, strokes, small hollow marks (heads, circles) filled. raw: the same before filling.
     owner: (H, W) int32, 0 or 1 + index into `grounds`: the ground of each symbol and the border of each container.
     anchor: (H, W) uint8, 1 where there is an owner. text: (H, W) uint8, 1 inside a text line.
-    grounds: what the owners are; the first `frames` of them are pools, lanes and groups.
+    grounds: what the owners are; the first `containers` of them are containers, of which the first `frames` are pools,
+    lanes and groups.
     width: usual stroke in pixels.
     """
 
@@ -47,6 +48,7 @@ class Linework:
     text: Bytes
     grounds: tuple[Ground, ...]
     frames: int
+    containers: int
     width: float
 
 
@@ -71,6 +73,7 @@ def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
         text,
         grounds,
         sum(c.kind != "subprocess" for c in scene.containers),
+        len(scene.containers),
         _usual_width(ink),
     )
 
@@ -220,7 +223,9 @@ def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owne
     long, short = np.maximum(w, h), np.minimum(w, h)
     letter = (inside >= 0.8 * area) & ~((long > 2.5 * unit) & (short < 0.3 * unit))
     speck = area < max(3, 0.006 * unit * unit)
-    small = (long <= 1.4 * unit) & (short >= 0.3 * unit) & ~letter  # letters that were not read
+    width = _usual_width(ink)
+    curly = area >= 1.25 * width * (w + h)  # more ink than a bent dash has
+    small = (long <= 1.4 * unit) & (short >= 0.3 * unit) & curly & ~letter  # letters that were not read
     reach = 2 * round(0.3 * unit) + 1
     close = np.asarray(cv2.dilate((owner > 0).astype(np.uint8), np.ones((reach, reach), np.uint8)))
     if small.any():
@@ -229,13 +234,20 @@ def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owne
         for x, y, w_, h_, _ in stats[small]:
             text[y : y + h_, x : x + w_] = 1
     letter |= small
+    tall = _text_map(
+        ink.shape, [line.box for line in lines if line.turn == 0 and line.box[3] - line.box[1] > 1.7 * unit], 0.0
+    )
+    tall &= cv2.dilate((owner > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
+    letter[np.unique(label[tall > 0])] = False  # a head that was taken for part of a label
     for name in _spanning(label, owner, np.flatnonzero(letter)):
         letter[name] = False
     gone = letter | speck
     gone[0] = False
     ink[gone[label]] = 0
     width = _usual_width(ink)
-    for line in lines:  # letters that touch a connector which runs through them: the label goes, the gap is bridged
+    for line in lines:  # letters of a short label that touch a connector: the label goes, the gap is bridged
+        if line.box[2] - line.box[0] > 3 * unit:
+            continue
         x0, y0, x1, y1 = (max(0, round(v)) for v in line.box)
         inside_box, names_box = ink[y0:y1, x0:x1], label[y0:y1, x0:x1]
         for name in np.unique(names_box[inside_box > 0]).tolist():

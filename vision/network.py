@@ -246,10 +246,12 @@ def bridge(net: Network, work: Linework) -> None:
         for i, line in enumerate(net.lines)
         if line.alive
         for side in (0, 1)
-        if line.joints[side] < 0 and not line.touches[side]
+        if line.joints[side] < 0
+        and (not line.touches[side] or (line.touches[side] <= work.containers and line.length <= 1.5 * unit))
     ]
     if len(ends) < 2:
         return
+    framed = np.array([net.lines[i].touches[side] for i, side in ends])
     at = np.array([net.lines[i].end(side) for i, side in ends])
     away = np.array([net.lines[i].away[side] for i, side in ends])
     owner = np.array([i for i, _ in ends])
@@ -278,7 +280,9 @@ def bridge(net: Network, work: Linework) -> None:
     if far.any():
         picked = np.flatnonzero(far)
         far[picked] = _covered(at[a[picked]], at[b[picked]], work.text) >= 1 - 1.4 * unit / distance[picked]
-    allowed = (normal | far) & (owner[a] != owner[b])
+    through = (framed[a] == framed[b]) & (distance <= 1.3 * unit) & (worst <= 15)  # a dashed line crosses a frame
+    loose = (framed[a] == 0) & (framed[b] == 0)
+    allowed = (((normal | far) & loose) | (through & (framed[a] > 0))) & (owner[a] != owner[b])
     cost = distance / unit + (bend_a / 25) ** 2 + (bend_b / 25) ** 2 + 0.5 * far
     used = np.zeros(len(ends), bool)
 
@@ -289,13 +293,32 @@ def bridge(net: Network, work: Linework) -> None:
                 continue
             used[i] = used[j] = True
             (line_i, side_i), (line_j, side_j) = ends[i], ends[j]
+            net.lines[line_i].touches[side_i] = net.lines[line_j].touches[side_j] = 0
             net.lines[line_i].links[side_i] = (line_j, side_j)
             net.lines[line_j].links[side_j] = (line_i, side_i)
 
     link(np.flatnonzero(allowed))
     chained = np.array([net.lines[i].links[1 - side] is not None for i, side in ends])
-    corner = (distance <= 1.7 * unit) & (worst <= 75) & (np.abs(total - 90) <= 30) & chained[a] & chained[b]
-    link(np.flatnonzero(corner & (owner[a] != owner[b])))
+    corner = (distance <= 1.7 * unit) & (np.abs(total - 90) <= 30) & ((worst <= 75) | (distance <= unit))
+    link(np.flatnonzero(corner & chained[a] & chained[b] & loose & (owner[a] != owner[b])))
+    lengths = np.array([net.lines[i].length for i, _ in ends])
+    firm = chained | (lengths > 1.5 * unit)
+    beneath = (distance > 0.9 * unit) & (np.abs(total - 90) <= 25) & (worst < 88) & firm[a] & firm[b] & loose
+    picked = np.flatnonzero(beneath & (owner[a] != owner[b]))
+    if len(picked):
+        meet, ahead = _meeting(at[a[picked]], away[a[picked]], at[b[picked]], away[b[picked]])
+        first, second = _covered(at[a[picked]], meet, work.text), _covered(meet, at[b[picked]], work.text)
+        link(picked[ahead & (np.minimum(first, second) >= 0.55) & (first + second >= 1.4)])
+
+
+def _meeting(a: Floats, u: Floats, b: Floats, v: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Where the rays from a along u and from b along v cross, (n, 2), and whether that is ahead on both."""
+    cross = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+    safe = np.where(np.abs(cross) < 1e-6, 1.0, cross)
+    gap = b - a
+    s = (gap[:, 0] * v[:, 1] - gap[:, 1] * v[:, 0]) / safe
+    t = (gap[:, 0] * u[:, 1] - gap[:, 1] * u[:, 0]) / safe
+    return a + s[:, None] * u, (s > 0) & (t > 0) & (np.abs(cross) > 0.3)
 
 
 def _aim_dots(at: Floats, away: Floats, owner: NDArray[np.int64], short: NDArray[np.bool_], unit: float) -> None:
