@@ -58,6 +58,9 @@ def label(lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connecto
             rest.append(line)
         else:
             inner.setdefault(owner, []).append(line)
+    for i, found in inner.items():
+        if len(found) > 1:
+            inner[i] = [line for line in found if not _in_corner(line, scene.shapes[i], unit)] or found
     if _has_icons(scene, inner):  # a letter in an event or gateway is its marker
         for i in [i for i, found in inner.items() if scene.shapes[i].outline in ("circle", "diamond")]:
             if sum(len(line.text) for line in inner[i]) <= 2:
@@ -67,6 +70,13 @@ def label(lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connecto
     shapes = {i: _block(found) for i, found in inner.items()}
     beside, along, free = _assign(blocks, scene, shapes, connectors, unit)
     return Labels({**shapes, **beside}, names, along, tuple(free))
+
+
+def _in_corner(line: TextLine, shape: Shape, unit: float) -> bool:
+    """A few signs in the upper left corner of a task: its icon, taken for letters."""
+    if shape.outline not in ("rectangle", "rounded") or len(line.text) > 4:
+        return False
+    return line.box[2] - shape.box[0] < 2.2 * unit and line.box[3] - shape.box[1] < 2.2 * unit
 
 
 def _has_icons(scene: Scene, inner: dict[int, list[TextLine]]) -> bool:
