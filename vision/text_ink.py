@@ -115,6 +115,8 @@ def _rules(ink: Bytes, unit: float) -> Bytes:
     length = max(9, round(RULE * unit))
     runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     reach = max(1, round(0.12 * unit))
+    if len(ink) <= 2 * reach:
+        return runs
     rest = cv2.subtract(ink, runs)
     between = cv2.bitwise_and(cv2.bitwise_and(rest[: -2 * reach], rest[2 * reach :]), runs[reach:-reach])
     if cv2.countNonZero(between) < 0.03 * cv2.countNonZero(runs):
