@@ -13,8 +13,8 @@ from PIL import Image
 from vision.parts import Bytes, Floats, Page
 from vision.photo import is_paper, skew, strokes
 
-SMALL_UNIT, LARGE_UNIT = 16.0, 44.0  # text lines between these heights are left as they are (page pixels)
-TARGET_UNIT = 20.0  # where smaller text is enlarged to
+SMALL_UNIT, LARGE_UNIT = 16.0, 28.0  # text lines between these heights are left as they are (page pixels)
+TARGET_UNIT, AIM_UNIT = 20.0, 24.0  # what smaller text is enlarged to, what larger text is reduced to
 MAX_SCALE, MIN_SCALE = 3.0, 0.4
 MARGIN = 24  # page pixels of paper added on every side, so that frames at the very edge stay closed
 LEAST_SKEW = 0.4  # degrees; smaller ones are left as they are
@@ -51,7 +51,7 @@ def prepare(image: Image.Image) -> Page:
     if 0 < unit < SMALL_UNIT:
         scale = min(TARGET_UNIT / unit, MAX_SCALE)
     elif unit > LARGE_UNIT:
-        scale = max(LARGE_UNIT / unit, MIN_SCALE)
+        scale = max(AIM_UNIT / unit, MIN_SCALE)
     height, width = rgb.shape[:2]
     scale = min(scale, (MAX_PIXELS / (width * height)) ** 0.5)
     if scale != 1.0:

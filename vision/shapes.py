@@ -348,8 +348,11 @@ def _resolve(candidates: Sequence[Candidate], lines: Sequence[TextLine], unit: f
             kept.append(c)
         elif c.shape.outline == twin.shape.outline == "circle" and not twin.shape.double:
             kept[kept.index(twin)] = replace(twin, shape=replace(twin.shape, double=True))
-    kept = [c for c in kept if not any(_is_icon(c.shape, k.shape, unit) for k in kept if k is not c)]
     worded = [c for c in kept if any(share(line.box, c.shape.box) > 0.5 for line in lines)]
+    tasks = [c for c in worded if c.shape.outline in BLANK]
+    hosts = [k for k in kept if not any(inside(t.shape.box, k.shape.box) and area(t.shape.box) > 0.02 * area(k.shape.box) and t.shape.confidence > 0.9 for t in tasks)]
+    kept = [c for c in kept if not any(_is_icon(c.shape, k.shape, unit) for k in hosts if k is not c)]
+    worded = [c for c in worded if c in kept]
     usual = float(np.median([area(c.shape.box) for c in worded])) if worded else 0.0
     kept = [c for c in kept if not (c in worded and area(c.shape.box) < 0.35 * usual and _is_patch(c.shape, lines))]
     kept = [c for c in kept if c in worded or c.shape.outline not in BLANK or _like_any(c, worded)]
@@ -363,7 +366,7 @@ def _resolve(candidates: Sequence[Candidate], lines: Sequence[TextLine], unit: f
 def _is_patch(shape: Shape, lines: Sequence[TextLine]) -> bool:
     """A small borderless patch with one short word: the ground of a flow's label."""
     words = [line.text for line in lines if share(line.box, shape.box) > 0.5]
-    return shape.stroke < 0.5 and len(words) == 1 and len(words[0]) <= 5
+    return shape.outline in BLANK and shape.stroke < 0.5 and len(words) == 1 and len(words[0]) <= 5
 
 
 def _like_any(c: Candidate, others: Sequence[Candidate]) -> bool:
@@ -384,7 +387,7 @@ def _is_icon(small: Shape, big: Shape, unit: float) -> bool:
         return share(small.box, big.box) > 0.9 and area(small.box) < 0.7 * area(big.box)
     if small.outline in BLANK and big.outline in BLANK and _common(small.box, big.box, unit) >= 2:
         return share(small.box, big.box) > 0.95 and min(width, height) < 12 * unit  # a part cut off by a word
-    if big.outline not in BLANK | {"document"} or min(width, height) > 12 * unit:
+    if big.outline not in BLANK | {"document"} or min(width, height) > 12 * unit or max(width, height) > 24 * unit:
         return False
     if small.outline in ("circle", "diamond") and share(small.box, big.box) > 0.9:
         return min(size(small.box)) < 3 * unit or min(size(small.box)) > 0.75 * min(width, height)
@@ -419,8 +422,12 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     ]
     if words and _is_chip(shape, words, unit):
         return False
-    if words and shape.fill is None and _astray(words, shape):
+    small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and shape.confidence > 0.9
+    if words and shape.fill is None and not small and _astray(words, shape):
         return False
+    if shape.outline in ("circle", "ellipse") and max(size(shape.box)) > 5 * unit:
+        if any(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline != "circle"):
+            return False  # the space between two curved flows
     if not words and shape.fill is None and shape.outline == "circle" and max(size(shape.box)) > 8 * unit:
         return False
     if shape.outline == "circle" or (shape.outline == "diamond" and max(size(shape.box)) < 8 * unit):
@@ -450,8 +457,8 @@ def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
     box = union(line.box for line in words)
     width, height = size(shape.box)
     slack = max(width - (box[2] - box[0]), height - (box[3] - box[1]))
-    lettered = shape.outline in ("circle", "diamond") and len(words[0].text) < 2
-    return len(words) == 1 and not lettered and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
+    round_ = shape.outline in ("circle", "diamond")
+    return len(words) == 1 and not round_ and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
 
 
 def _fills(words: Sequence[TextLine], shape: Shape) -> bool:
