@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vision.boxes import area, centre, inside, iou, share, size, union
 from vision.containers import find_containers
+from vision.dashes import DashedRing, dashed_rings
 from vision.outlines import fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Scene, Shape, TextLine
 from vision.rings import Ring, best_circle, best_diamond, rings
@@ -49,6 +50,7 @@ def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
     faces += [c for c in _silhouettes(page, walls, distance) if not _part_of(c.shape.box, faces)]
     faces = [c for c in faces if not letters.covers(c.shape.box)]
     blobs = [c for c in _blobs(page, walls, distance, faces) if not letters.fills(c.shape.box)]
+    blobs += [_ring(ring) for ring in dashed_rings(walls.ink, lines, page.unit)]
     candidates = _resolve([*faces, *blobs], lines, page.unit)
     return find_containers(page, walls, [c.shape for c in candidates], lines)
 
@@ -94,6 +96,11 @@ def _part_of(box: Box, faces: Sequence[Candidate]) -> bool:
 
 def _dashed(candidate: Candidate) -> Candidate:
     return replace(candidate, shape=replace(candidate.shape, dashed=True))
+
+
+def _ring(ring: DashedRing) -> Candidate:
+    found = Ring(ring.x, ring.y, ring.radius, ring.stroke, min(1.0, ring.coverage + 0.4), ring.double, True)
+    return Candidate(_circle(found, None), False, 1.0)
 
 
 def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Candidate]:
@@ -154,7 +161,7 @@ def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32])
         outline = _round_or_pointed(distance, contour) if small else found.outline
         if outline == "cylinder":
             contour = _lidded(contour, stats)
-        shape = _bordered(page, walls, contour, outline, found.corner)
+        shape = _bordered(page, walls, wall, contour, outline, found.corner)
         if shape is not None:
             out.append(Candidate(shape, True, found.solidity))
     return out
@@ -197,11 +204,13 @@ def _contour(labels: NDArray[np.int32], i: int, x: int, y: int, w: int, h: int) 
     return None if len(points) < 8 else (points - 1.0) * step + (x, y)
 
 
-def _bordered(page: Page, walls: Walls, contour: Floats, outline: Outline, corner: float) -> Shape | None:
+def _bordered(
+    page: Page, walls: Walls, wall: Bytes, contour: Floats, outline: Outline, corner: float
+) -> Shape | None:
     """The shape with its border, from the contour of its inside."""
     low, high = contour.min(0), contour.max(0)
     fill = _fill(page, walls, low, high)
-    stroke, coverage = _border(page, walls, contour)
+    stroke, coverage = _border(page, walls, wall, contour)
     if outline not in ("document", "page", "bracket"):
         contour = cv2.convexHull(contour.astype(np.float32))[:, 0, :].astype(np.float64)
     grown = _grow(contour, stroke)
@@ -253,7 +262,7 @@ def _around(page: Page, contour: Floats, fill: tuple[int, int, int]) -> bool:
     return float(alike.mean()) > 0.5
 
 
-def _border(page: Page, walls: Walls, contour: Floats) -> tuple[float, float]:
+def _border(page: Page, walls: Walls, wall: Bytes, contour: Floats) -> tuple[float, float]:
     """(thickness in pixels, share of the outline that has a wall right outside), by looking outwards along normals."""
     reach = max(6, int(0.6 * page.unit))
     step = max(1, len(contour) // 160)
@@ -269,7 +278,7 @@ def _border(page: Page, walls: Walls, contour: Floats) -> tuple[float, float]:
     width, height = page.size
     inside = (at[..., 0] >= 0) & (at[..., 0] < width) & (at[..., 1] >= 0) & (at[..., 1] < height)
     hit = np.zeros(at.shape[:2], bool)
-    hit[inside] = walls.wall[at[..., 1][inside], at[..., 0][inside]] > 0
+    hit[inside] = wall[at[..., 1][inside], at[..., 0][inside]] > 0
     starts = hit[:, : max(3, reach // 3)].any(1)
     first = np.where(starts, hit.argmax(1), 0)
     after = np.arange(reach)[None, :] >= first[:, None]
