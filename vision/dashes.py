@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from vision.parts import Bytes, Floats, TextLine
+from vision.parts import Box, Bytes, Floats, TextLine
+from vision.rings import best_circle, inked
 
 SHORTEST, LONGEST = 0.18, 1.3  # of a dash, units
 SMALLEST, LARGEST = 0.65, 3.4  # radius of a circle, units
@@ -46,31 +47,35 @@ class _Dashes:
     thick: Floats
 
 
-def dashed_rings(ink: Bytes, lines: Sequence[TextLine], unit: float) -> list[DashedRing]:
-    """Dashed circles of the size of events. ink: (H, W) uint8, 0 or 255."""
+def dashed_rings(
+    ink: Bytes, distance: NDArray[np.float32], lines: Sequence[TextLine], unit: float
+) -> list[DashedRing]:
+    """Dashed circles of the size of events. ink: (H, W) uint8, 0 or 255; distance: (H, W), of each pixel to ink."""
     dashes = _dashes(ink, lines, unit)
     if len(dashes.at) < FEWEST:
         return []
     centres, radii = _guesses(dashes, unit)
     if not len(radii):
         return []
-    found: list[tuple[float, float, NDArray[np.bool_]]] = []
+    found: list[tuple[bool, float, float, float, float, float]] = []
     for centre, radius in zip(centres, radii, strict=True):
         on, covered = _on(dashes, centre, float(radius))
         if on.sum() >= FEWEST and covered >= 0.4 and _gap(dashes.at[on] - centre) < 2.2:
-            found.append((covered, float(radius), on))
+            found.append((True, covered, *_circle(dashes.at[on]), float(np.median(dashes.thick[on]))))
+        elif on.sum() >= 3 and covered >= 0.25:  # the other dashes touch something
+            ring = best_circle(distance, _square(centre, float(radius)))
+            if ring.coverage >= 0.6 and _widest(~inked(distance, ring)) <= 9:
+                found.append((False, ring.coverage, ring.x, ring.y, ring.radius, float(np.median(dashes.thick[on]))))
     out: list[DashedRing] = []
-    for covered, _, on in sorted(found, key=lambda f: -f[0] * f[1]):
-        x, y, radius = _circle(dashes.at[on])
+    for sure, covered, x, y, radius, stroke in sorted(found, key=lambda f: (not f[0], -f[1] * f[4])):
         near = [k for k, ring in enumerate(out) if np.hypot(ring.x - x, ring.y - y) < 0.35 * max(radius, ring.radius)]
-        stroke = float(np.median(dashes.thick[on]))
         ring = DashedRing(x, y, radius + stroke / 2, stroke, min(1.0, covered), False)
         if not near:
             out.append(ring)
             continue
-        for k in near:
+        for k in near if sure else ():
             outer, inner = (out[k], ring) if out[k].radius >= ring.radius else (ring, out[k])
-            double = inner.radius > 0.62 * outer.radius and inner.radius < 0.94 * outer.radius
+            double = inner.radius > 0.62 * outer.radius and inner.radius < 0.92 * outer.radius
             out[k] = DashedRing(
                 outer.x, outer.y, outer.radius, outer.stroke, outer.coverage, out[k].double or ring.double or double
             )
@@ -135,6 +140,19 @@ def _on(dashes: _Dashes, centre: Floats, radius: float) -> tuple[NDArray[np.bool
     tilt = np.abs((spoke * dashes.along).sum(1)) / distance
     on = (np.abs(distance - radius) < TOLERANCE * radius) & (tilt < 0.4)
     return on, float(dashes.length[on].sum() / (2 * np.pi * radius))
+
+
+def _square(centre: Floats, radius: float) -> Box:
+    x, y = float(centre[0]), float(centre[1])
+    return x - radius, y - radius, x + radius, y + radius
+
+
+def _widest(free: NDArray[np.bool_]) -> int:
+    """The longest run of True around a circle, in steps of five degrees."""
+    if free.all():
+        return len(free)
+    at = np.flatnonzero(~free)
+    return int(np.diff(np.concatenate([at, [at[0] + len(free)]])).max()) - 1
 
 
 def _gap(spokes: Floats) -> float:

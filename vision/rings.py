@@ -101,6 +101,14 @@ def best_circle(distance: NDArray[np.float32], box: Box) -> Ring:
     return Ring(float(xs[i]), float(ys[i]), float(rs[i]), 1.0, float(coverage[i]))
 
 
+def inked(distance: NDArray[np.float32], ring: Ring, near: float = 1.5) -> NDArray[np.bool_]:
+    """(72,) at which angles a circle lies on ink."""
+    points = np.array([ring.x, ring.y]) + ring.radius * UNIT_CIRCLE
+    x = np.clip(np.round(points[:, 0]).astype(int), 0, distance.shape[1] - 1)
+    y = np.clip(np.round(points[:, 1]).astype(int), 0, distance.shape[0] - 1)
+    return np.asarray(distance[y, x] <= near)
+
+
 def best_diamond(distance: NDArray[np.float32], box: Box) -> Diamond:
     """The best-covered diamond about the size of `box`; its tips may stick out of the box."""
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -50,7 +50,7 @@ def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
     faces += [c for c in _silhouettes(page, walls, distance) if not _part_of(c.shape.box, faces)]
     faces = [c for c in faces if not letters.covers(c.shape.box)]
     blobs = [c for c in _blobs(page, walls, distance, faces) if not letters.fills(c.shape.box)]
-    blobs += [_ring(ring) for ring in dashed_rings(walls.ink, lines, page.unit)]
+    blobs += [_ring(ring) for ring in dashed_rings(walls.ink, distance, lines, page.unit)]
     candidates = _resolve([*faces, *blobs], lines, page.unit)
     return find_containers(page, walls, [c.shape for c in candidates], lines)
 
@@ -431,7 +431,7 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     ]
     if words and _is_chip(shape, words, unit):
         return False
-    small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and shape.confidence > 0.9
+    small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and shape.confidence > 0.8
     if words and shape.fill is None and not small and _astray(words, shape):
         return False
     if shape.outline in ("circle", "ellipse") and max(size(shape.box)) > 5 * unit:
