@@ -72,7 +72,8 @@ def _dashes(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
     mask = (dash[labels] * np.uint8(255)).astype(np.uint8)
     for line in lines:
         x0, y0, x1, y1 = (int(v) for v in line.box)
-        mask[max(0, y0) : y1, max(0, x0) : x1] = 0
+        rim = 1 + int(0.08 * min(x1 - x0, y1 - y0))  # a dashed line may run along the words
+        mask[max(0, y0 + rim) : y1 - rim, max(0, x0 + rim) : x1 - rim] = 0
     size = int(0.65 * unit) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     mask = cv2.bitwise_or(mask, cv2.bitwise_and(ink, cv2.dilate(mask, kernel)))  # what the dashes lead to
