@@ -47,9 +47,7 @@ class _Dashes:
     thick: Floats
 
 
-def dashed_rings(
-    ink: Bytes, distance: NDArray[np.float32], lines: Sequence[TextLine], unit: float
-) -> list[DashedRing]:
+def dashed_rings(ink: Bytes, distance: NDArray[np.float32], lines: Sequence[TextLine], unit: float) -> list[DashedRing]:
     """Dashed circles of the size of events. ink: (H, W) uint8, 0 or 255; distance: (H, W), of each pixel to ink."""
     dashes = _dashes(ink, lines, unit)
     if len(dashes.at) < FEWEST:

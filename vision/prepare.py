@@ -6,15 +6,20 @@ white (`photo`); lines that are level but for a few degrees are made level.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from PIL import Image
 
-from vision.parts import Bytes, Floats, Page
+from vision.boxes import size
+from vision.parts import Bytes, Floats, Page, TextLine
 from vision.photo import is_paper, skew, strokes
 
 SMALL_UNIT, LARGE_UNIT = 16.0, 28.0  # text lines between these heights are left as they are (page pixels)
 TARGET_UNIT, AIM_UNIT = 20.0, 24.0  # what smaller text is enlarged to, what larger text is reduced to
+LINE, GUESS = 1.1, 1.7  # unit over the usual height of a line as read; by how much it may differ from the guess
 MAX_SCALE, MIN_SCALE = 3.0, 0.4
 MARGIN = 24  # page pixels of paper added on every side, so that frames at the very edge stay closed
 LEAST_SKEW = 0.4  # degrees; smaller ones are left as they are
@@ -55,9 +60,9 @@ def prepare(image: Image.Image) -> Page:
     height, width = rgb.shape[:2]
     scale = min(scale, (MAX_PIXELS / (width * height)) ** 0.5)
     if scale != 1.0:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        shape = (max(1, round(width * scale)), max(1, round(height * scale)))
         smooth = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-        rgb = np.asarray(cv2.resize(rgb, size, interpolation=smooth), np.uint8)
+        rgb = np.asarray(cv2.resize(rgb, shape, interpolation=smooth), np.uint8)
     sx, sy = width / rgb.shape[1], height / rgb.shape[0]
     rgb = np.asarray(
         cv2.copyMakeBorder(rgb, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=background), np.uint8
@@ -72,6 +77,13 @@ def prepare(image: Image.Image) -> Page:
         inverted=inverted,
         photo=photo,
     )
+
+
+def measured(page: Page, lines: Sequence[TextLine]) -> Page:
+    """The page with its unit from the lines that were read, where these are far larger than was guessed before."""
+    heights = [min(size(line.box)) for line in lines for _ in line.text if len(line.text) > 2 and line.confidence > 0.5]
+    unit = LINE * float(np.median(heights)) if heights else 0.0
+    return replace(page, unit=unit) if unit > GUESS * page.unit else page
 
 
 def _turned(rgb: Bytes, angle: float) -> tuple[Bytes, Floats]:
@@ -97,8 +109,8 @@ def _at_most(image: Image.Image, pixels: int) -> Image.Image:
         return image
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
         image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.BOX)
+    shape = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(shape, Image.Resampling.BOX)
 
 
 def _flatten(image: Image.Image) -> Bytes:

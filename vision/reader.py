@@ -20,7 +20,7 @@ from vision.boxes import share, size
 from vision.connectors import trace
 from vision.icons import name_icons
 from vision.parts import Box, Page, Reading, Scene, Shape, TextLine
-from vision.prepare import prepare
+from vision.prepare import measured, prepare
 from vision.shapes import find_shapes
 from vision.text import TextReading, read_text, reread
 
@@ -43,6 +43,7 @@ class VisionReader:
         clock.lap("prepare")
         text = read_text(page, self._language)
         clock.lap("text")
+        page = measured(page, text.lines)
         scene = name_icons(page, text.lines, find_shapes(page, text.lines))
         clock.lap("shapes")
         lines = (*text.lines, *_second_look(page, text, scene))

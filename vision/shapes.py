@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.boxes import area, centre, inside, iou, share, size, union
+from vision.boxes import area, centre, gaps, inside, iou, share, size, union
 from vision.containers import find_containers
 from vision.dashes import DashedRing, dashed_rings
 from vision.outlines import fit, overlap
@@ -204,9 +204,7 @@ def _contour(labels: NDArray[np.int32], i: int, x: int, y: int, w: int, h: int) 
     return None if len(points) < 8 else (points - 1.0) * step + (x, y)
 
 
-def _bordered(
-    page: Page, walls: Walls, wall: Bytes, contour: Floats, outline: Outline, corner: float
-) -> Shape | None:
+def _bordered(page: Page, walls: Walls, wall: Bytes, contour: Floats, outline: Outline, corner: float) -> Shape | None:
     """The shape with its border, from the contour of its inside."""
     low, high = contour.min(0), contour.max(0)
     fill = _fill(page, walls, low, high)
@@ -359,7 +357,16 @@ def _resolve(candidates: Sequence[Candidate], lines: Sequence[TextLine], unit: f
             kept[kept.index(twin)] = replace(twin, shape=replace(twin.shape, double=True))
     worded = [c for c in kept if any(share(line.box, c.shape.box) > 0.5 for line in lines)]
     tasks = [c for c in worded if c.shape.outline in BLANK]
-    hosts = [k for k in kept if not any(inside(t.shape.box, k.shape.box) and area(t.shape.box) > 0.02 * area(k.shape.box) and t.shape.confidence > 0.9 for t in tasks)]
+    hosts = [
+        k
+        for k in kept
+        if not any(
+            inside(t.shape.box, k.shape.box)
+            and area(t.shape.box) > 0.02 * area(k.shape.box)
+            and t.shape.confidence > 0.9
+            for t in tasks
+        )
+    ]
     kept = [c for c in kept if not any(_is_icon(c.shape, k.shape, unit) for k in hosts if k is not c)]
     worded = [c for c in worded if c in kept]
     usual = float(np.median([area(c.shape.box) for c in worded])) if worded else 0.0
@@ -369,7 +376,26 @@ def _resolve(candidates: Sequence[Candidate], lines: Sequence[TextLine], unit: f
     for c in reversed(kept):  # small ones first: what is inside a face is known when the face is judged
         if _is_symbol(c.shape, [k.shape for k in solid], lines, unit):
             solid.append(c)
-    return solid
+    return [c for c in solid if not _is_gap(c.shape, [k.shape for k in solid if k is not c], lines, unit)]
+
+
+def _is_gap(shape: Shape, others: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> bool:
+    """The space between flows: it has no fill of its own and the symbols that the flows join lie at its rim."""
+    if shape.fill is not None or shape.outline in ("circle", "page", "document", "cylinder"):
+        return False
+    if any(inside(k.box, shape.box) for k in others):
+        return False
+    beside = sum(_abuts(shape.box, k.box, unit) for k in others if area(k.box) < 4 * area(shape.box))
+    if not beside:
+        return False
+    words = [line for line in lines if share(line.box, shape.box) > 0.5]
+    return beside >= 2 or not words or not _fills(words, shape)
+
+
+def _abuts(a: Box, b: Box, unit: float) -> bool:
+    """Whether two boxes share a piece of border or a corner without one lying across the other's border."""
+    gx, gy = gaps(a, b)
+    return -0.35 * unit < max(gx, gy) < 0.35 * unit
 
 
 def _is_patch(shape: Shape, lines: Sequence[TextLine]) -> bool:
@@ -466,8 +492,9 @@ def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
     box = union(line.box for line in words)
     width, height = size(shape.box)
     slack = max(width - (box[2] - box[0]), height - (box[3] - box[1]))
-    round_ = shape.outline in ("circle", "diamond")
-    return len(words) == 1 and not round_ and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
+    if shape.outline in ("circle", "diamond"):
+        return len(words) == 1 and len(words[0].text) >= 2 and slack < 0.6 * unit
+    return len(words) == 1 and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
 
 
 def _fills(words: Sequence[TextLine], shape: Shape) -> bool:
