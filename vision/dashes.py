@@ -6,35 +6,25 @@ A dash votes with its neighbours for the circle whose tangents they are. Knows o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from vision.parts import Box, Bytes, Floats, TextLine
-from vision.rings import best_circle, inked
+from vision.border import circle
+from vision.parts import Box, Bytes, Floats, Shape, TextLine
+from vision.regions import small
+from vision.rings import Ring, best_circle, inked
 
 SHORTEST, LONGEST = 0.18, 1.3  # of a dash, units
 SMALLEST, LARGEST = 0.65, 3.4  # radius of a circle, units
 SLENDER = 1.9  # length over thickness, from which a component has a direction
 TOLERANCE = 0.14  # of the radius, by which a dash may lie beside its circle
 FEWEST = 5  # dashes of a circle
+DRAWN = 0.6  # share of its circumference that the dashes of a circle usually take
 MOST = 1500  # dashes looked at on one page
-
-
-@dataclass(frozen=True, slots=True)
-class DashedRing:
-    """Centre, radius and border thickness in page pixels; coverage: share of the circumference that dashes take.
-    double: there is a second circle inside."""
-
-    x: float
-    y: float
-    radius: float
-    stroke: float
-    coverage: float
-    double: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,62 +37,58 @@ class _Dashes:
     thick: Floats
 
 
-def dashed_rings(ink: Bytes, distance: NDArray[np.float32], lines: Sequence[TextLine], unit: float) -> list[DashedRing]:
+def dashed_circles(ink: Bytes, distance: NDArray[np.float32], lines: Sequence[TextLine], unit: float) -> list[Shape]:
     """Dashed circles of the size of events. ink: (H, W) uint8, 0 or 255; distance: (H, W), of each pixel to ink."""
     dashes = _dashes(ink, lines, unit)
     if len(dashes.at) < FEWEST:
         return []
-    centres, radii = _guesses(dashes, unit)
-    if not len(radii):
-        return []
-    found: list[tuple[bool, float, float, float, float, float]] = []
-    for centre, radius in zip(centres, radii, strict=True):
+    found: list[tuple[bool, Ring]] = []
+    for centre, radius in zip(*_guesses(dashes, unit), strict=True):
         on, covered = _on(dashes, centre, float(radius))
+        stroke = float(np.median(dashes.thick[on])) if on.any() else 1.0
         if on.sum() >= FEWEST and covered >= 0.4 and _gap(dashes.at[on] - centre) < 2.2:
-            found.append((True, covered, *_circle(dashes.at[on]), float(np.median(dashes.thick[on]))))
+            found.append((True, Ring(*_circle(dashes.at[on]), stroke, min(1.0, covered / DRAWN))))
         elif on.sum() >= 3 and covered >= 0.25:  # the other dashes touch something
             ring = best_circle(distance, _square(centre, float(radius)))
             if ring.coverage >= 0.6 and _widest(~inked(distance, ring)) <= 9:
-                found.append((False, ring.coverage, ring.x, ring.y, ring.radius, float(np.median(dashes.thick[on]))))
-    out: list[DashedRing] = []
-    for sure, covered, x, y, radius, stroke in sorted(found, key=lambda f: (not f[0], -f[1] * f[4])):
-        near = [k for k, ring in enumerate(out) if np.hypot(ring.x - x, ring.y - y) < 0.35 * max(radius, ring.radius)]
-        ring = DashedRing(x, y, radius + stroke / 2, stroke, min(1.0, covered), False)
+                found.append((False, replace(ring, stroke=stroke)))
+    rings: list[Ring] = []
+    for sure, ring in sorted(found, key=lambda f: (not f[0], -f[1].coverage * f[1].radius)):
+        near = [k for k, other in enumerate(rings) if _about(ring, other)]
         if not near:
-            out.append(ring)
-            continue
+            rings.append(ring)
         for k in near if sure else ():
-            outer, inner = (out[k], ring) if out[k].radius >= ring.radius else (ring, out[k])
-            double = inner.radius > 0.62 * outer.radius and inner.radius < 0.92 * outer.radius
-            out[k] = DashedRing(
-                outer.x, outer.y, outer.radius, outer.stroke, outer.coverage, out[k].double or ring.double or double
-            )
-    return out
+            outer, inner = (rings[k], ring) if rings[k].radius >= ring.radius else (ring, rings[k])
+            double = 0.62 * outer.radius < inner.radius < 0.92 * outer.radius
+            rings[k] = replace(outer, double=double or outer.double or inner.double)
+    return [circle(replace(r, radius=r.radius + r.stroke / 2, dashed=True), None) for r in rings]
+
+
+def _about(a: Ring, b: Ring) -> bool:
+    """Whether two circles have nearly one centre."""
+    return float(np.hypot(a.x - b.x, a.y - b.y)) < 0.35 * max(a.radius, b.radius)
 
 
 def _dashes(ink: Bytes, lines: Sequence[TextLine], unit: float) -> _Dashes:
     """Short straight components outside the text."""
-    count, labels, stats, middle = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    long = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    good = (long >= SHORTEST * unit) & (long <= LONGEST * unit) & (stats[:, cv2.CC_STAT_AREA] >= 4)
-    good[0] = False
     boxes = np.array([line.box for line in lines], float).reshape(-1, 4)
-    if len(boxes):
-        x, y = middle[:, 0:1], middle[:, 1:2]
-        held = (x > boxes[:, 0]) & (x < boxes[:, 2]) & (y > boxes[:, 1]) & (y < boxes[:, 3])
-        good &= ~held.any(1)
     at, along, length, thick = [], [], [], []
-    for i in np.flatnonzero(good)[:MOST].tolist():
-        x0, y0, w, h, area = (int(v) for v in stats[i])
-        ys, xs = np.nonzero(labels[y0 : y0 + h, x0 : x0 + w] == i)
-        values, vectors = np.linalg.eigh(np.cov(np.stack([xs, ys]).astype(float)) + 1e-3 * np.eye(2))
-        size = float(np.sqrt(12 * values[1]))
-        if values[1] < SLENDER**2 * values[0]:
+    for piece in small(ink, LONGEST * unit):
+        if max(piece.width, piece.height) < SHORTEST * unit:
             continue
-        at.append(middle[i])
-        along.append(vectors[:, 1])
-        length.append(size)
-        thick.append(area / max(size, 1.0))
+        (x, y), (w, h), angle = cv2.minAreaRect(piece.border)
+        if ((x > boxes[:, 0]) & (x < boxes[:, 2]) & (y > boxes[:, 1]) & (y < boxes[:, 3])).any():
+            continue
+        if w < h:
+            w, h, angle = h, w, angle + 90
+        if w + 1 < SLENDER * (h + 1):
+            continue
+        at.append((x, y))
+        along.append((np.cos(np.radians(angle)), np.sin(np.radians(angle))))
+        length.append(w + 1)
+        thick.append((cv2.contourArea(piece.border) + w + 1) / (w + 1))
+        if len(at) == MOST:
+            break
     empty = np.zeros((0, 2))
     return _Dashes(
         np.array(at) if at else empty, np.array(along) if along else empty, np.array(length), np.array(thick)

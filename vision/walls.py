@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from vision.parts import Bytes, Page, TextLine
+from vision.regions import small
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,9 @@ def _without_text(wall: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
 
 def _dashes(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
     """The small strokes of the page that are no letters, joined where they follow each other closely."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    long = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    dash = (long <= 1.1 * unit) & (stats[:, cv2.CC_STAT_AREA] >= 3)
-    dash[0] = False
-    mask = (dash[labels] * np.uint8(255)).astype(np.uint8)
+    mask = np.zeros_like(ink)
+    cv2.drawContours(mask, [piece.border for piece in small(ink, 1.1 * unit)], -1, 255, cv2.FILLED)
+    mask = cv2.bitwise_and(mask, ink)
     for line in lines:
         x0, y0, x1, y1 = (int(v) for v in line.box)
         rim = 1 + int(0.08 * min(x1 - x0, y1 - y0))  # a dashed line may run along the words

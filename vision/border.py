@@ -1,0 +1,95 @@
+"""The border of a symbol whose inside was found: how thick it is, how much of it is drawn, and what fills it.
+
+Knows pixels and one contour, not its neighbours.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vision.parts import Box, Bytes, Floats, Outline, Page, Shape
+from vision.rings import Ring, rings
+from vision.walls import Walls
+
+
+def bordered(page: Page, walls: Walls, wall: Bytes, contour: Floats, outline: Outline, corner: float) -> Shape:
+    """The shape with its border, from the contour of its inside."""
+    low, high = contour.min(0), contour.max(0)
+    fill = fill_colour(page, walls, low, high)
+    stroke, coverage = _border(page, walls, wall, contour)
+    if outline not in ("document", "page", "bracket"):
+        contour = cv2.convexHull(contour.astype(np.float32))[:, 0, :].astype(np.float64)
+    grown = grow(contour, stroke)
+    if outline in ("circle", "ellipse") and 0.75 < (high[0] - low[0]) / (high[1] - low[1]) < 1.33:
+        centre = (low + high) / 2
+        ring = rings(page, centre, float((high - low).mean()) / 2)
+        if ring is not None:
+            return circle(ring, fill)
+    if outline == "rounded" and corner < 0.06:
+        outline = "rectangle"
+    return Shape(outline, box_of(grown), grown, stroke, coverage, fill=fill)
+
+
+def circle(ring: Ring, fill: tuple[int, int, int] | None) -> Shape:
+    """The shape of a measured circle."""
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    contour = np.stack([ring.x + ring.radius * np.cos(angle), ring.y + ring.radius * np.sin(angle)], 1)
+    return Shape(
+        "circle", box_of(contour), contour, ring.stroke, ring.coverage, ring.dashed, ring.double, ring.filled, fill
+    )
+
+
+def box_of(contour: Floats) -> Box:
+    """The box around (n, 2) points."""
+    (x0, y0), (x1, y1) = contour.min(0), contour.max(0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def fill_colour(page: Page, walls: Walls, low: Floats, high: Floats) -> tuple[int, int, int] | None:
+    """Median colour of the middle of the box where there is no stroke; None when that is the paper's colour."""
+    (x0, y0), (x1, y1) = (low * 0.85 + high * 0.15).astype(int), (low * 0.15 + high * 0.85).astype(int)
+    step = max(1, int(min(x1 - x0, y1 - y0) / 24))
+    part = page.rgb[y0 : y1 + 1 : step, x0 : x1 + 1 : step].reshape(-1, 3)
+    flat = walls.wall[y0 : y1 + 1 : step, x0 : x1 + 1 : step].ravel() == 0
+    if flat.sum() < 4:
+        return None
+    colour = np.median(part[flat], axis=0)
+    if np.abs(colour - np.array(page.background)).max() < 10:
+        return None
+    return int(colour[0]), int(colour[1]), int(colour[2])
+
+
+def _border(page: Page, walls: Walls, wall: Bytes, contour: Floats) -> tuple[float, float]:
+    """(thickness in pixels, share of the outline that has a wall right outside), by looking outwards along normals."""
+    reach = max(6, int(0.6 * page.unit))
+    step = max(1, len(contour) // 160)
+    points = contour[::step]
+    along = np.roll(points, -1, 0) - np.roll(points, 1, 0)
+    normal = np.stack([along[:, 1], -along[:, 0]], 1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
+    centre = points.mean(0)
+    outward = np.sign(((points - centre) * normal).sum(1, keepdims=True))
+    normal *= np.where(outward == 0, 1, outward)
+    distance = np.arange(1, reach + 1)
+    at = np.round(points[:, None, :] + normal[:, None, :] * distance[None, :, None]).astype(int)
+    width, height = page.size
+    inside = (at[..., 0] >= 0) & (at[..., 0] < width) & (at[..., 1] >= 0) & (at[..., 1] < height)
+    hit = np.zeros(at.shape[:2], bool)
+    hit[inside] = wall[at[..., 1][inside], at[..., 0][inside]] > 0
+    starts = hit[:, : max(3, reach // 3)].any(1)
+    first = np.where(starts, hit.argmax(1), 0)
+    after = np.arange(reach)[None, :] >= first[:, None]
+    ends = np.where((~hit & after).any(1), (~hit & after).argmax(1), reach)
+    coverage = float(starts.mean())
+    inked = np.zeros(at.shape[:2], bool)
+    inked[inside] = walls.ink[at[..., 1][inside], at[..., 0][inside]] > 0
+    drawn = float(inked[:, : max(3, reach // 3)].any(1).mean()) > 0.4
+    return float(np.median(ends[starts])) if drawn and starts.any() else 0.0, coverage
+
+
+def grow(contour: Floats, by: float) -> Floats:
+    """The contour moved outwards by `by` pixels on every side (scaling about the centre, per axis)."""
+    low, high = contour.min(0), contour.max(0)
+    centre, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
+    return centre + (contour - centre) * ((half + by) / half)

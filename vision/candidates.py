@@ -1,0 +1,205 @@
+"""Propose every outline on a page that may be a symbol.
+
+*Faces* are the flat regions that walls enclose; they give boxes, diamonds and circles with a clean inside.
+*Silhouettes* stand out from the paper by their fill. *Blobs* are what stays of strokes and small faces after thin
+lines are opened away; they give small symbols whose inside is cut up by a marker or icon. *Dashed circles* are put
+together from their dashes. A shape's confidence is the share of its outline that lies on ink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.border import bordered, box_of, circle, fill_colour, grow
+from vision.boxes import area, iou, share
+from vision.dashes import dashed_circles
+from vision.outlines import fit, overlap
+from vision.parts import Box, Bytes, Floats, Outline, Page, Shape, TextLine
+from vision.regions import Region, closed, filled, pieces
+from vision.rings import best_circle, best_diamond, rings
+from vision.walls import Walls
+
+MIN_IOU, MIN_IOU_SMALL = 0.86, 0.8  # of circles and diamonds the border is checked as well
+PAPER = 14  # grey levels in any channel by which a fill differs from the paper
+MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
+MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
+
+
+def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
+    """Every outline that may be a symbol or frame; `lines` tell letters from symbols."""
+    distance = np.asarray(cv2.distanceTransform(cv2.bitwise_not(walls.ink), cv2.DIST_L2, 3), np.float32)
+    letters = _Letters(lines)
+    faces = _faces(page, walls, walls.wall, distance)
+    dashed = [s for s in _faces(page, walls, walls.joined, distance) if not _known(s.box, faces)]
+    faces += [replace(s, dashed=True) for s in dashed]
+    faces += [s for s in _silhouettes(page, walls, distance) if not _part_of(s.box, faces)]
+    faces = [s for s in faces if not letters.covers(s.box)]
+    blobs = [s for s in _blobs(page, walls, distance, faces) if not letters.fills(s.box)]
+    return [*faces, *blobs, *dashed_circles(walls.ink, distance, lines, page.unit)]
+
+
+class _Letters:
+    """Tells whether a box is (part of) the glyphs of a text line rather than a symbol around or beside it."""
+
+    def __init__(self, lines: Sequence[TextLine]) -> None:
+        self._boxes = np.array([line.box for line in lines], float).reshape(-1, 4)
+        self._long = np.array([len(line.text) >= 3 for line in lines], bool)
+
+    def fills(self, box: Box) -> bool:
+        """Whether words of three letters and more take a good part of the box."""
+        words = self._boxes[self._long]
+        w = np.minimum(words[:, 2], box[2]) - np.maximum(words[:, 0], box[0])
+        h = np.minimum(words[:, 3], box[3]) - np.maximum(words[:, 1], box[1])
+        inside = float((np.maximum(w, 0) * np.maximum(h, 0)).sum())
+        return self.covers(box) or inside > 0.22 * area(box)
+
+    def covers(self, box: Box) -> bool:
+        if not len(self._boxes):
+            return False
+        b = self._boxes
+        w = np.minimum(b[:, 2], box[2]) - np.maximum(b[:, 0], box[0])
+        h = np.minimum(b[:, 3], box[3]) - np.maximum(b[:, 1], box[1])
+        inside = np.maximum(w, 0) * np.maximum(h, 0)
+        area = max(1e-6, (box[2] - box[0]) * (box[3] - box[1]))
+        thick = np.minimum(b[:, 2] - b[:, 0], b[:, 3] - b[:, 1])
+        short = min(box[2] - box[0], box[3] - box[1])
+        return bool(np.any((inside > 0.75 * area) & (short < 1.3 * thick)))
+
+
+def _known(box: Box, candidates: Sequence[Shape]) -> bool:
+    return any(iou(box, s.box) > 0.7 for s in candidates)
+
+
+def _part_of(box: Box, faces: Sequence[Shape]) -> bool:
+    """Whether a face says the same better: the box is it, or a tinted part of it."""
+    return _known(box, faces) or any(
+        share(box, s.box) > 0.6 and area(s.box) < 4 * area(box) and s.confidence > 0.8 for s in faces
+    )
+
+
+def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32]) -> list[Shape]:
+    """Regions closed by `wall` whose contour fits an outline."""
+    unit = page.unit
+    width, height = page.size
+    regions = [r for r in closed(wall, 0.3 * unit) if r.width < width - 2 or r.height < height - 2]
+    out: list[Shape] = []
+    for region in regions:
+        least = min(region.width, region.height)
+        if least < 0.75 * unit or region.area < 0.25 * unit * unit:
+            continue
+        found = fit(region.contour)
+        small = found.outline in ("circle", "diamond")
+        if found.iou < (MIN_IOU_SMALL if small else MIN_IOU) or (small and least < MIN_SMALL * unit):
+            continue
+        contour = region.contour
+        outline = _round_or_pointed(distance, contour) if small else found.outline
+        if outline == "cylinder":
+            contour = _lidded(contour, regions)
+        out.append(bordered(page, walls, wall, contour, outline, found.corner))
+    return out
+
+
+def _lidded(contour: Floats, regions: Sequence[Region]) -> Floats:
+    """The body of a cylinder together with the flat faces (lid, rings) right above it."""
+    (x0, y0), (x1, y1) = contour.min(0), contour.max(0)
+    width, top = x1 - x0, y0
+    flat = [
+        r
+        for r in regions
+        if abs(r.left - x0) < 0.15 * width
+        and abs(r.left + r.width - x1) < 0.15 * width
+        and r.top + r.height < y1
+        and r.height < 0.6 * width
+    ]
+    for _ in range(4):
+        above = [r.top for r in flat if abs(r.top + r.height - top) < 0.35 * width and r.top < top - 2]
+        if not above:
+            break
+        top = float(min(above))
+    return np.concatenate([contour, [(x0, top), (x1, top)]]) if top < y0 else contour
+
+
+def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Shape]:
+    """Symbols that stand out from the paper by their fill, whatever goes on inside (gradients, icons, no border)."""
+    low = np.clip(np.array(page.background, int) - PAPER, 0, 255)
+    high = np.clip(np.array(page.background, int) + PAPER, 0, 255)
+    tinted = cv2.bitwise_not(cv2.inRange(page.rgb, low.astype(np.uint8), high.astype(np.uint8)))
+    out: list[Shape] = []
+    for thickness in (0.45, 0.9):  # of a unit: flows up to this are opened away
+        side = int(thickness * page.unit) | 1
+        opened = cv2.morphologyEx(tinted, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+        out += [s for s in _fitting(page, walls, distance, opened) if not _known(s.box, out)]
+    return out
+
+
+def _fitting(page: Page, walls: Walls, distance: NDArray[np.float32], mask: Bytes) -> list[Shape]:
+    """Pieces of a mask that fit an outline well."""
+    unit = page.unit
+    out: list[Shape] = []
+    for piece in pieces(mask, 1.1 * unit):
+        if piece.area < 0.4 * piece.width * piece.height or max(piece.width, piece.height) > 40 * unit:
+            continue
+        found = fit(piece.contour)
+        if found.iou < 0.9 or found.solidity < 0.93:
+            continue
+        contour = cv2.convexHull(piece.contour.astype(np.float32))[:, 0, :].astype(np.float64)
+        outline = found.outline if found.outline not in ("circle", "diamond") else _round_or_pointed(distance, contour)
+        colour = fill_colour(page, walls, contour.min(0), contour.max(0))
+        middle = page.gray[piece.top + piece.height // 2, piece.left + piece.width // 2]
+        dark = colour is None and float(middle) < 128
+        out.append(Shape(outline, box_of(contour), contour, 0.0, found.iou, filled=dark, fill=colour))
+    return out
+
+
+def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Sequence[Shape]) -> list[Shape]:
+    """Circles and diamonds whose inside is not one clean face."""
+    unit = page.unit
+    side = 2 * max(2, round(0.3 * unit)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    opened = cv2.morphologyEx(filled(walls.wall, 5.2 * unit), cv2.MORPH_OPEN, kernel)
+    out: list[Shape] = []
+    for piece in pieces(opened, MIN_SMALL * unit):
+        if max(piece.width, piece.height) > 7 * unit or not 0.55 < piece.width / piece.height < 1.8:
+            continue
+        x0, y0 = float(piece.left), float(piece.top)
+        box = (x0, y0, x0 + piece.width, y0 + piece.height)
+        if any(share(box, s.box) > 0.85 and share(s.box, box) > 0.55 for s in faces):
+            continue
+        shape = _small(page, distance, piece.contour)
+        if shape is not None:
+            out.append(shape)
+    return out
+
+
+def _round_or_pointed(distance: NDArray[np.float32], contour: Floats) -> Outline:
+    """Circle or diamond: by area, and where that leaves doubt (cut tips) by which of the two lies on the ink."""
+    as_circle, as_diamond = overlap(contour, "circle"), overlap(contour, "diamond")
+    if abs(as_circle - as_diamond) < 0.2:
+        box = box_of(grow(contour, 3.0))
+        return "diamond" if best_diamond(distance, box).coverage > best_circle(distance, box).coverage else "circle"
+    return "diamond" if as_diamond > as_circle else "circle"
+
+
+def _small(page: Page, distance: NDArray[np.float32], contour: Floats) -> Shape | None:
+    """The circle or diamond that explains a blob best, if one does."""
+    box = box_of(contour)
+    as_circle, as_diamond = overlap(contour, "circle"), overlap(contour, "diamond")
+    if as_diamond > as_circle:
+        diamond = best_diamond(distance, box)
+        if diamond.coverage < MIN_COVERAGE:
+            return None
+        x, y, rx, ry = diamond.x, diamond.y, diamond.rx, diamond.ry
+        corners = np.array([(x, y - ry), (x + rx, y), (x, y + ry), (x - rx, y)], float)
+        return Shape("diamond", box_of(corners), corners, diamond.stroke, diamond.coverage)
+    if as_circle < 0.8:
+        return None
+    found = best_circle(distance, box)
+    if found.coverage < MIN_COVERAGE:
+        return None
+    ring = rings(page, np.array([found.x, found.y]), found.radius)
+    return circle(ring or found, None)

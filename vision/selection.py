@@ -1,0 +1,176 @@
+"""Which of the proposed outlines are symbols: not icons, letters, grounds of labels or the spaces between flows.
+
+Decides from outlines and text lines; reads no pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vision.boxes import area, centre, gaps, inside, share, size, union
+from vision.parts import Box, Outline, Shape, TextLine
+
+BOXY: frozenset[Outline] = frozenset({"rectangle", "rounded", "stadium"})
+BLANK: frozenset[Outline] = BOXY | {"parallelogram", "trapezoid", "hexagon"}
+
+
+def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> list[Shape]:
+    """One candidate per symbol, without icons, letters and the spaces between flows."""
+    kept: list[Shape] = []
+    for c in sorted(shapes, key=lambda c: (-area(c.box), -c.confidence)):
+        twin = next((k for k in kept if share(c.box, k.box) > 0.9 and _same(c, k)), None)
+        if twin is None:
+            kept.append(c)
+        elif c.outline == twin.outline == "circle" and not twin.double:
+            kept = [replace(k, double=True) if k is twin else k for k in kept]
+    worded = [s for s in kept if _has_words(s, lines)]
+    tasks = [s for s in worded if s.outline in BLANK and s.confidence > 0.9]
+    hosts = [s for s in kept if not any(inside(t.box, s.box) and area(t.box) > 0.02 * area(s.box) for t in tasks)]
+    kept = [s for s in kept if not any(_is_icon(s, host, unit) for host in hosts if host is not s)]
+    worded = [s for s in kept if _has_words(s, lines)]
+    usual = float(np.median([area(s.box) for s in worded])) if worded else 0.0
+    kept = [s for s in kept if not (area(s.box) < 0.35 * usual and _is_patch(s, lines))]
+    kept = [s for s in kept if s.outline not in BLANK or _has_words(s, lines) or _like_any(s, worded)]
+    solid: list[Shape] = []
+    for c in reversed(kept):  # small ones first: what is inside a face is known when the face is judged
+        if _is_symbol(c, solid, lines, unit):
+            solid.append(c)
+    return [c for c in solid if not _is_gap(c, [k for k in solid if k is not c], lines, unit)]
+
+
+def _has_words(shape: Shape, lines: Sequence[TextLine]) -> bool:
+    return any(share(line.box, shape.box) > 0.5 for line in lines)
+
+
+def _is_gap(shape: Shape, others: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> bool:
+    """The space between flows: it has no fill of its own and the symbols that the flows join lie at its rim."""
+    if shape.fill is not None or shape.outline in ("circle", "page", "document", "cylinder"):
+        return False
+    if any(inside(k.box, shape.box) for k in others):
+        return False
+    beside = sum(_abuts(shape.box, k.box, unit) for k in others if area(k.box) < 4 * area(shape.box))
+    if not beside:
+        return False
+    words = [line for line in lines if share(line.box, shape.box) > 0.5]
+    return beside >= 2 or not words or not _fills(words, shape)
+
+
+def _abuts(a: Box, b: Box, unit: float) -> bool:
+    """Whether two boxes share a piece of border or a corner without one lying across the other's border."""
+    gx, gy = gaps(a, b)
+    return -0.35 * unit < max(gx, gy) < 0.35 * unit
+
+
+def _is_patch(shape: Shape, lines: Sequence[TextLine]) -> bool:
+    """A small borderless patch with one short word: the ground of a flow's label."""
+    words = [line.text for line in lines if share(line.box, shape.box) > 0.5]
+    return shape.outline in BLANK and shape.stroke < 0.5 and len(words) == 1 and len(words[0]) <= 5
+
+
+def _like_any(shape: Shape, others: Sequence[Shape]) -> bool:
+    """A box without a word is a symbol when it is filled or as large as one with words."""
+    if shape.fill is not None:
+        return True
+    mine = size(shape.box)
+    return any(
+        o.outline in BLANK and all(abs(a - b) < 0.2 * b for a, b in zip(mine, size(o.box), strict=True)) for o in others
+    )
+
+
+def _is_icon(small: Shape, big: Shape, unit: float) -> bool:
+    """Whether a small outline is a marker or icon inside a task."""
+    width, height = size(big.box)
+    if big.outline in ("circle", "diamond") and max(width, height) < 8 * unit and not small.filled:
+        return share(small.box, big.box) > 0.9 and area(small.box) < 0.7 * area(big.box)
+    if small.outline in BLANK and big.outline in BLANK and _common(small.box, big.box, unit) >= 2:
+        return share(small.box, big.box) > 0.95 and min(width, height) < 12 * unit  # a part cut off by a word
+    if big.outline not in BLANK | {"document"} or min(width, height) > 12 * unit or max(width, height) > 24 * unit:
+        return False
+    if small.outline in ("circle", "diamond") and share(small.box, big.box) > 0.9:
+        return min(size(small.box)) < 3 * unit or min(size(small.box)) > 0.75 * min(width, height)
+    if small.outline in ("circle", "diamond") and _depth(small, big) > 0.2 * size(small.box)[0]:
+        return min(size(small.box)) < min(3 * unit, 0.6 * min(width, height))
+    if min(size(small.box)) >= 2.1 * unit:
+        return False
+    return share(small.box, big.box) > 0.8 and area(small.box) < 0.3 * area(big.box)
+
+
+def _common(small: Box, big: Box, unit: float) -> int:
+    """Number of sides that two boxes have in common."""
+    return sum(abs(a - b) < 0.35 * unit for a, b in zip(small, big, strict=True))
+
+
+def _depth(small: Shape, big: Shape) -> float:
+    """How far the middle of one box lies within another, from its nearest side (negative: outside)."""
+    x, y = centre(small.box)
+    x0, y0, x1, y1 = big.box
+    return min(x - x0, x1 - x, y - y0, y1 - y)
+
+
+def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> bool:
+    """False for the spaces that flows and frames enclose: no word of their own, or symbols bite into them."""
+    if shape.confidence < 0.55:
+        return False
+    solid = [k for k in smaller if min(size(k.box)) > 1.3 * unit]
+    words = [
+        line
+        for line in lines
+        if share(line.box, shape.box) > 0.5 and not any(share(line.box, k.box) > 0.5 for k in solid)
+    ]
+    if words and _is_chip(shape, words, unit):
+        return False
+    small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and shape.confidence > 0.8
+    if words and shape.fill is None and not small and _astray(words, shape):
+        return False
+    bitten = sum(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline != "circle")
+    if bitten and shape.outline in ("circle", "ellipse") and max(size(shape.box)) > 5 * unit:
+        return False  # the space between two curved flows
+    if not words and shape.fill is None and shape.outline == "circle" and max(size(shape.box)) > 8 * unit:
+        return False
+    if shape.outline == "circle" or (shape.outline == "diamond" and max(size(shape.box)) < 8 * unit):
+        return True
+    if sum(inside(k.box, shape.box) for k in solid) >= 2 and shape.outline in BOXY:
+        return True  # a frame; containers judge it
+    if words:
+        return bitten == 0 or (bitten == 1 and shape.outline in BOXY and _fills(words, shape))
+    if shape.fill is not None:
+        return bitten == 0
+    if bitten or any(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline == "circle"):
+        return False
+    if shape.outline in ("page", "cylinder", "document"):
+        return max(size(shape.box)) < 7 * unit
+    return area(shape.box) < 60 * unit**2 and max(size(shape.box)) < 6 * min(size(shape.box))
+
+
+def _astray(words: Sequence[TextLine], shape: Shape) -> bool:
+    """A word or two far from the middle of a large empty outline: the label of a flow in the space between flows."""
+    box = union(line.box for line in words)
+    return area(box) < 0.06 * area(shape.box) and not _fills(words, shape)
+
+
+def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
+    """A patch of paper behind the label of a flow: hardly larger than its words."""
+    box = union(line.box for line in words)
+    width, height = size(shape.box)
+    slack = max(width - (box[2] - box[0]), height - (box[3] - box[1]))
+    if shape.outline in ("circle", "diamond"):
+        return len(words) == 1 and len(words[0].text) >= 2 and slack < 0.6 * unit
+    return len(words) == 1 and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
+
+
+def _fills(words: Sequence[TextLine], shape: Shape) -> bool:
+    """Whether the words stand in the middle of the shape."""
+    box = union(line.box for line in words)
+    (cx, cy), (sx, sy) = centre(box), centre(shape.box)
+    width, height = size(shape.box)
+    return abs(cx - sx) < 0.2 * width and abs(cy - sy) < 0.25 * height
+
+
+def _same(inner: Shape, outer: Shape) -> bool:
+    """Whether `inner` is the inner border line of `outer`."""
+    if inner.outline != outer.outline and not {inner.outline, outer.outline} <= {"rectangle", "rounded", "stadium"}:
+        return area(inner.box) > 0.8 * area(outer.box)
+    return area(inner.box) > 0.55 * area(outer.box)
