@@ -15,6 +15,7 @@ import numpy as np
 
 from vision.boxes import area, inside, iou, share, size
 from vision.parts import Box, Bytes, Container, Page, Scene, Shape, TextLine
+from vision.regions import pieces
 from vision.walls import Walls
 
 Kind = Literal["pool", "lane", "subprocess", "group"]
@@ -91,10 +92,8 @@ class _Grid:
         wall = np.ascontiguousarray(wall)
         kernel = np.ones((1, length), np.uint8)
         opened = cv2.morphologyEx(wall, cv2.MORPH_OPEN, kernel)
-        count, _, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
-        rows = [tuple(int(v) for v in stats[i]) for i in range(1, count)]
-        thin = [(x, y, w, h) for x, y, w, h, _ in rows if h <= 0.8 * self.unit]
-        out = [Segment(y + h / 2, float(x), float(x + w), float(h)) for x, y, w, h in thin]
+        thin = [piece for piece in pieces(opened, 1) if piece.height <= 0.8 * self.unit]
+        out = [Segment(p.top + p.height / 2, float(p.left), float(p.left + p.width), float(p.height)) for p in thin]
         return _joined(sorted(out, key=lambda s: (s.at, s.start)), self.unit)
 
     def covered(self, axis: Literal["h", "v"], at: float, start: float, end: float) -> float:
