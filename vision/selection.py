@@ -24,7 +24,7 @@ def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> l
         twin = next((k for k in kept if share(c.box, k.box) > 0.9 and _same(c, k)), None)
         if twin is None:
             kept.append(c)
-        elif c.outline == twin.outline == "circle" and not twin.double:
+        elif c.outline == twin.outline == "circle" and size(c.box)[0] < 0.94 * size(twin.box)[0]:
             kept = [replace(k, double=True) if k is twin else k for k in kept]
     worded = [s for s in kept if _has_words(s, lines)]
     tasks = [s for s in worded if s.outline in BLANK and s.confidence > 0.9]
