@@ -90,9 +90,36 @@ def strokes(rgb: Bytes) -> Bytes:
     if classes.ruled:
         depth = _without_ruling(depth, 1.6 * classes.light)
         classes = _classes(depth)
-    low, high = 0.8 * classes.border, 0.9 * classes.dark
-    grey = 255 - 255 * np.clip((depth - low) / max(0.02, high - low), 0, 1)
-    return _without_desk(np.asarray(grey, np.uint8))
+    grey = 255 - 255 * _lifted(depth, classes)
+    return _without_desk(np.asarray(grey, np.uint8), rgb)
+
+
+def _lifted(depth: Darkness, classes: _Classes) -> Darkness:
+    """(H, W) in [0, 1]: strokes, faint parts of a line as clear as its dark ones.
+
+    A pixel belongs to a stroke when it is as dark as the strokes usually are, or when it is darker than the noise of
+    the paper and hangs together with such pixels.
+    """
+    soft = cv2.GaussianBlur(depth, (0, 0), 0.7)
+    sure = 0.6 * classes.border
+    faint = min(sure, (0.7 if classes.ruled else 0.35) * classes.border)
+    faint = max(faint, FAINTEST, 5 * _grain(depth))
+    mask = np.asarray(soft > faint, np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    dark = np.bincount(labels[soft > max(sure, faint)], minlength=count)
+    kept = (dark >= 4) & (stats[:, cv2.CC_STAT_AREA] >= 12)
+    kept[0] = False
+    reach = np.ones((15, 15), np.uint8)
+    around = cv2.GaussianBlur(cv2.dilate(np.minimum(soft, classes.dark), reach), (0, 0), 5)
+    out = np.clip((depth - 0.5 * faint) / np.maximum(0.7 * around - 0.5 * faint, 0.03), 0, 1)
+    near = cv2.dilate(np.asarray(kept[labels], np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(out * near, np.float32)
+
+
+def _grain(depth: Darkness) -> float:
+    """Standard deviation of the darkness of blank paper."""
+    fine = cv2.GaussianBlur(depth, (0, 0), 0.7) - cv2.GaussianBlur(depth, (0, 0), 3)
+    return 1.48 * float(np.median(np.abs(fine[::3, ::3])))
 
 
 def _darkness(rgb: Bytes) -> Darkness:
@@ -154,20 +181,50 @@ def _without_ruling(depth: Darkness, most: float) -> Darkness:
     return np.asarray(np.maximum(depth - ruling, 0), np.float32)
 
 
-def _without_desk(grey: Bytes) -> Bytes:
-    """What lies around the sheet (desk, shadow at its edge): thick dark areas that reach the rim, made white."""
+def _without_desk(grey: Bytes, rgb: Bytes) -> Bytes:
+    """What lies around the sheet (desk, shadow at its edge) made white: thick dark areas that reach the rim, and all
+    that is much darker than the paper beside it and reaches the rim."""
     dark = np.asarray((grey < 128) * np.uint8(255), np.uint8)
     size = max(9, round(0.008 * max(grey.shape))) | 1
     thick = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(thick, connectivity=8)
-    height, width = grey.shape
-    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
-    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
-    rim = (left <= size) | (top <= size) | (right >= width - size) | (bottom >= height - size)
-    rim[0] = False
-    if count < 2 or not rim.any():
+    blots = _at_rim(thick, size)
+    desk = cv2.dilate(blots, np.ones((2 * size + 1, 2 * size + 1), np.uint8))
+    desk |= cv2.resize(_desk(rgb), grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    if not desk.any():
         return grey
-    desk = cv2.dilate((rim[labels] * np.uint8(255)).astype(np.uint8), np.ones((2 * size + 1, 2 * size + 1), np.uint8))
     out = grey.copy()
     out[desk > 0] = 255
+    return out
+
+
+def _at_rim(mask: Bytes, near: int) -> Bytes:
+    """The parts of a mask that reach the rim of the picture but for `near` pixels, 255."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    height, width = mask.shape
+    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
+    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
+    rim = (left <= near) | (top <= near) | (right >= width - near) | (bottom >= height - near)
+    rim[0] = False
+    return np.asarray(rim[labels] * np.uint8(255), np.uint8)
+
+
+def _desk(rgb: Bytes) -> Bytes:
+    """(H / COARSE, W / COARSE) 255 where the desk shows: areas at the rim that end in a step of brightness."""
+    height, width = rgb.shape[:2]
+    small = cv2.resize(rgb, (max(4, width // COARSE), max(4, height // COARSE)), interpolation=cv2.INTER_AREA)
+    light = cv2.morphologyEx(small.max(2), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    out = np.zeros_like(light)
+    inner = np.ones((5, 5), np.uint8)
+    usual = float(np.percentile(light, 70))
+    for share in (0.3, 0.45, 0.6, 0.75):
+        rim = _at_rim(np.asarray((light < share * usual) * np.uint8(255), np.uint8), 1)
+        count, labels = cv2.connectedComponents(rim)
+        for number in range(1, count):
+            part = np.asarray(labels == number, np.uint8)
+            if part.sum() < 20 or part.mean() > 0.6:
+                continue
+            beside = (cv2.dilate(part, inner, iterations=2) > 0) & (cv2.dilate(part, inner) == 0)
+            edge = (part > 0) & (cv2.erode(part, inner, borderValue=1) == 0)
+            if beside.any() and float(np.median(light[edge])) < 0.72 * float(np.median(light[beside])):
+                out |= cv2.dilate(part * np.uint8(255), inner)
     return out
