@@ -5,6 +5,8 @@ Knows pixels and one contour, not its neighbours.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -25,6 +27,8 @@ def bordered(page: Page, walls: Walls, wall: Bytes, contour: Floats, outline: Ou
         centre = (low + high) / 2
         ring = rings(page, centre, float((high - low).mean()) / 2)
         if ring is not None:
+            if page.photo:  # its radius is not the same all around
+                ring = replace(ring, coverage=max(ring.coverage, coverage))
             return circle(ring, fill)
     if outline == "rounded" and corner < 0.06:
         outline = "rectangle"

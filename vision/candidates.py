@@ -22,21 +22,29 @@ from vision.outlines import fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Shape, TextLine
 from vision.regions import Region, closed, filled, pieces
 from vision.rings import best_circle, best_diamond, rings
+from vision.sketch import closed_walls, is_pointed, is_round
 from vision.walls import Walls
 
 MIN_IOU, MIN_IOU_SMALL = 0.86, 0.8  # of circles and diamonds the border is checked as well
 PAPER = 14  # grey levels in any channel by which a fill differs from the paper
 MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
 MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
+MIN_SKETCHED = 0.95  # the same beside handwriting, which is large
+WOBBLE = 0.07  # units by which a hand misses the line that it follows
+LENIENT = 0.06  # of IoU, on outlines drawn by hand
 
 
 def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
     """Every outline that may be a symbol or frame; `lines` tell letters from symbols."""
     distance = np.asarray(cv2.distanceTransform(cv2.bitwise_not(walls.ink), cv2.DIST_L2, 3), np.float32)
+    if page.photo:
+        distance = np.asarray(np.maximum(distance - WOBBLE * page.unit, 0), np.float32)
     letters = _Letters(lines)
     faces = _faces(page, walls, walls.wall, distance)
     dashed = [s for s in _faces(page, walls, walls.joined, distance) if not _known(s.box, faces)]
     faces += [replace(s, dashed=True) for s in dashed]
+    for wall in closed_walls(walls.ink, page.unit, lines) if page.photo else ():
+        faces += [s for s in _faces(page, walls, wall, distance, LENIENT) if not _known(s.box, faces)]
     faces += [s for s in _silhouettes(page, walls, distance) if not _part_of(s.box, faces)]
     faces = [s for s in faces if not letters.covers(s.box)]
     blobs = [s for s in _blobs(page, walls, distance, faces) if not letters.fills(s.box)]
@@ -82,8 +90,8 @@ def _part_of(box: Box, faces: Sequence[Shape]) -> bool:
     )
 
 
-def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32]) -> list[Shape]:
-    """Regions closed by `wall` whose contour fits an outline."""
+def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32], slack: float = 0.0) -> list[Shape]:
+    """Regions closed by `wall` whose contour fits an outline, `slack` worse than drawn exactly."""
     unit = page.unit
     width, height = page.size
     regions = [r for r in closed(wall, 0.3 * unit) if r.width < width - 2 or r.height < height - 2]
@@ -92,12 +100,16 @@ def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32])
         least = min(region.width, region.height)
         if least < 0.75 * unit or region.area < 0.25 * unit * unit:
             continue
-        found = fit(region.contour)
+        found = fit(region.contour, page.photo)
         small = found.outline in ("circle", "diamond")
-        if found.iou < (MIN_IOU_SMALL if small else MIN_IOU) or (small and least < MIN_SMALL * unit):
+        if found.iou < (MIN_IOU_SMALL if small else MIN_IOU) - slack or (small and least < _least(page)):
             continue
         contour = region.contour
-        outline = _round_or_pointed(distance, contour) if small else found.outline
+        outline = found.outline
+        if page.photo and is_round(outline, contour, unit):
+            outline = "circle"
+        elif small:
+            outline = _round_or_pointed(page, distance, contour)
         if outline == "cylinder":
             contour = _lidded(contour, regions)
         out.append(bordered(page, walls, wall, contour, outline, found.corner))
@@ -148,7 +160,9 @@ def _fitting(page: Page, walls: Walls, distance: NDArray[np.float32], mask: Byte
         if found.iou < 0.9 or found.solidity < 0.93:
             continue
         contour = cv2.convexHull(piece.contour.astype(np.float32))[:, 0, :].astype(np.float64)
-        outline = found.outline if found.outline not in ("circle", "diamond") else _round_or_pointed(distance, contour)
+        outline = found.outline
+        if outline in ("circle", "diamond"):
+            outline = _round_or_pointed(page, distance, contour)
         colour = fill_colour(page, walls, contour.min(0), contour.max(0))
         middle = page.gray[piece.top + piece.height // 2, piece.left + piece.width // 2]
         dark = colour is None and float(middle) < 128
@@ -163,7 +177,7 @@ def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Seque
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     opened = cv2.morphologyEx(filled(walls.wall, 5.2 * unit), cv2.MORPH_OPEN, kernel)
     out: list[Shape] = []
-    for piece in pieces(opened, MIN_SMALL * unit):
+    for piece in pieces(opened, _least(page)):
         if max(piece.width, piece.height) > 7 * unit or not 0.55 < piece.width / piece.height < 1.8:
             continue
         x0, y0 = float(piece.left), float(piece.top)
@@ -176,9 +190,16 @@ def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Seque
     return out
 
 
-def _round_or_pointed(distance: NDArray[np.float32], contour: Floats) -> Outline:
+def _least(page: Page) -> float:
+    """Pixels; circles and diamonds smaller than this are marks on flows."""
+    return (MIN_SKETCHED if page.photo else MIN_SMALL) * page.unit
+
+
+def _round_or_pointed(page: Page, distance: NDArray[np.float32], contour: Floats) -> Outline:
     """Circle or diamond: by area, and where that leaves doubt (cut tips) by which of the two lies on the ink."""
     as_circle, as_diamond = overlap(contour, "circle"), overlap(contour, "diamond")
+    if page.photo:
+        return "diamond" if is_pointed(as_circle, as_diamond) else "circle"
     if abs(as_circle - as_diamond) < 0.2:
         box = box_of(grow(contour, 3.0))
         return "diamond" if best_diamond(distance, box).coverage > best_circle(distance, box).coverage else "circle"
@@ -189,7 +210,7 @@ def _small(page: Page, distance: NDArray[np.float32], contour: Floats) -> Shape 
     """The circle or diamond that explains a blob best, if one does."""
     box = box_of(contour)
     as_circle, as_diamond = overlap(contour, "circle"), overlap(contour, "diamond")
-    if as_diamond > as_circle:
+    if is_pointed(as_circle, as_diamond) if page.photo else as_diamond > as_circle:
         diamond = best_diamond(distance, box)
         if diamond.coverage < MIN_COVERAGE:
             return None

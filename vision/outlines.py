@@ -14,6 +14,7 @@ import numpy as np
 from vision.parts import Floats, Outline
 
 PRIOR: dict[Outline, float] = {"circle": 0.03, "diamond": 0.015, "rectangle": 0.006}  # of near ties the plainer
+BY_HAND: dict[Outline, float] = {"circle": 0.06, "diamond": 0.06, "rectangle": 0.07, "rounded": 0.07, "stadium": 0.05}
 GRID = 96  # templates are compared on a GRID x GRID raster of the bounding box
 
 
@@ -28,10 +29,11 @@ class Fit:
     solidity: float
 
 
-def fit(contour: Floats) -> Fit:
+def fit(contour: Floats, by_hand: bool = False) -> Fit:
     """The best template for a closed contour, (n, 2) float, any units.
 
-    Convex templates are compared with the convex hull, so that bites (a boundary event on a task) do not count.
+    by_hand: slanted and wavy sides are more likely a plain outline drawn badly. Convex templates are compared with the
+    convex hull, so that bites (a boundary event on a task) do not count.
     """
     low, high = contour.min(0), contour.max(0)
     width, height = np.maximum(high - low, 1e-6)
@@ -45,7 +47,7 @@ def fit(contour: Floats) -> Fit:
     both = (areas & target).sum(1)
     iou = both / np.maximum(1, (areas | target).sum(1))
     iou = np.where(convex, iou * (0.5 + 0.5 * min(1.0, solidity / 0.9)), iou)
-    iou = iou + np.array([PRIOR.get(name, 0.0) for name in names])
+    iou = iou + np.array([(BY_HAND if by_hand else PRIOR).get(name, 0.0) for name in names])
     best = int(iou.argmax())
     corner = _corner(hull, float(width), float(height))
     if names[best] == "rounded" and corner > 0.36 and 0.8 < width / height < 1.25:

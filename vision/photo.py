@@ -199,7 +199,7 @@ def _without_desk(grey: Bytes, rgb: Bytes) -> Bytes:
 
 def _at_rim(mask: Bytes, near: int) -> Bytes:
     """The parts of a mask that reach the rim of the picture but for `near` pixels, 255."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     height, width = mask.shape
     left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
     right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]

@@ -14,11 +14,12 @@ from vision.boxes import area, centre, gaps, inside, share, size, union
 from vision.parts import Box, Outline, Shape, TextLine
 
 BOXY: frozenset[Outline] = frozenset({"rectangle", "rounded", "stadium"})
+HOST = 12.0  # units; activities beside print are no higher
 BLANK: frozenset[Outline] = BOXY | {"parallelogram", "trapezoid", "hexagon"}
 
 
-def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> list[Shape]:
-    """One candidate per symbol, without icons, letters and the spaces between flows."""
+def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float, host: float = HOST) -> list[Shape]:
+    """host: units; what is higher has no icons but symbols inside. One candidate per symbol, without icons, letters and the spaces between flows."""
     kept: list[Shape] = []
     for c in sorted(shapes, key=lambda c: (-area(c.box), -c.confidence)):
         twin = next((k for k in kept if share(c.box, k.box) > 0.9 and _same(c, k)), None)
@@ -29,7 +30,7 @@ def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> l
     worded = [s for s in kept if _has_words(s, lines)]
     tasks = [s for s in worded if s.outline in BLANK and s.confidence > 0.9]
     hosts = [s for s in kept if not any(inside(t.box, s.box) and area(t.box) > 0.02 * area(s.box) for t in tasks)]
-    kept = [s for s in kept if not any(_is_icon(s, host, unit) for host in hosts if host is not s)]
+    kept = [s for s in kept if not any(_is_icon(s, k, unit, host) for k in hosts if k is not s)]
     worded = [s for s in kept if _has_words(s, lines)]
     usual = float(np.median([area(s.box) for s in worded])) if worded else 0.0
     kept = [s for s in kept if not (area(s.box) < 0.35 * usual and _is_patch(s, lines))]
@@ -80,14 +81,18 @@ def _like_any(shape: Shape, others: Sequence[Shape]) -> bool:
     )
 
 
-def _is_icon(small: Shape, big: Shape, unit: float) -> bool:
+def _is_icon(small: Shape, big: Shape, unit: float, host: float) -> bool:
     """Whether a small outline is a marker or icon inside a task."""
     width, height = size(big.box)
     if big.outline in ("circle", "diamond") and max(width, height) < 8 * unit and not small.filled:
         return share(small.box, big.box) > 0.9 and area(small.box) < 0.7 * area(big.box)
     if small.outline in BLANK and big.outline in BLANK and _common(small.box, big.box, unit) >= 2:
-        return share(small.box, big.box) > 0.95 and min(width, height) < 12 * unit  # a part cut off by a word
-    if big.outline not in BLANK | {"document"} or min(width, height) > 12 * unit or max(width, height) > 24 * unit:
+        return share(small.box, big.box) > 0.95 and min(width, height) < host * unit  # a part cut off by a word
+    if (
+        big.outline not in BLANK | {"document"}
+        or min(width, height) > host * unit
+        or max(width, height) > 2 * host * unit
+    ):
         return False
     if small.outline in ("circle", "diamond") and share(small.box, big.box) > 0.9:
         return min(size(small.box)) < 3 * unit or min(size(small.box)) > 0.75 * min(width, height)
