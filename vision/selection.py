@@ -19,7 +19,10 @@ BLANK: frozenset[Outline] = BOXY | {"parallelogram", "trapezoid", "hexagon"}
 
 
 def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float, host: float = HOST) -> list[Shape]:
-    """host: units; what is higher has no icons but symbols inside. One candidate per symbol, without icons, letters and the spaces between flows."""
+    """One candidate per symbol, without icons, letters and the spaces between flows.
+
+    host: units; what is higher has symbols inside, not icons.
+    """
     kept: list[Shape] = []
     for c in sorted(shapes, key=lambda c: (-area(c.box), -c.confidence)):
         twin = next((k for k in kept if share(c.box, k.box) > 0.9 and _same(c, k)), None)

@@ -1,7 +1,8 @@
 """Close what was drawn by hand: outlines whose strokes do not quite meet.
 
 In: the ink of a photographed page and its text lines. Out: walls in which loose stroke ends run on into the stroke that
-they point at, in two strengths, without words. And what tells outlines drawn by hand apart. Does not know what they mean.
+they point at, in two strengths, without words. And what tells outlines drawn by hand apart. Does not know what the
+outlines mean.
 """
 
 from __future__ import annotations
