@@ -112,7 +112,7 @@ def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32],
             outline = _round_or_pointed(page, distance, contour)
         if outline == "cylinder":
             contour = _lidded(contour, regions)
-        out.append(bordered(page, walls, wall, contour, outline, found.corner))
+        out.append(bordered(page, walls, walls.wall if slack else wall, contour, outline, found.corner))
     return out
 
 

@@ -1,7 +1,7 @@
 """Close what was drawn by hand: outlines whose strokes do not quite meet.
 
 In: the ink of a photographed page and its text lines. Out: walls in which loose stroke ends run on into the stroke that
-they point at, in two strengths, without words. And what tells outlines drawn by hand apart. Does not know what the
+they point at, in three strengths, without words. And what tells outlines drawn by hand apart. Does not know what the
 outlines mean.
 """
 
@@ -20,10 +20,11 @@ HOST = 6.5  # units of handwriting; activities are no higher
 ROUND = 0.86  # share of its bounding box below which a small box is a circle
 BLUNT = 0.13  # of IoU, by which a diamond may look more like a circle
 REACHES = (0.7, 1.7)  # units; gaps of an outline that are closed in the first and in the second wall
+STRAIGHT = 5.0  # units; gaps between two ends that point at each other, closed in the third
 
 
 def closed_walls(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> list[Bytes]:
-    """Masks (H, W) of 0 or 255, one for each of REACHES. ink: (H, W), not 0 where a stroke is."""
+    """Masks (H, W) of 0 or 255, closed more and more. ink: (H, W), not 0 where a stroke is."""
     strokes = _without_words(np.asarray((ink > 0) * np.uint8(255), np.uint8), unit, lines)
     strokes = np.asarray(cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
     ends, away, skeleton = _ends((strokes > 0).astype(np.uint8), unit)
@@ -31,9 +32,12 @@ def closed_walls(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> list[Byt
     for reach in REACHES:
         wall = strokes.copy()
         for a, b in _bridges(ends, away, skeleton, reach * unit):
-            cv2.line(wall, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), 255, 2)
+            cv2.line(wall, a.astype(int).tolist(), b.astype(int).tolist(), 255, 2)
         out.append(wall)
-    return out
+    wall = out[-1].copy()
+    for i, j in _facing(ends, away, STRAIGHT * unit):
+        cv2.line(wall, ends[i].astype(int).tolist(), ends[j].astype(int).tolist(), 255, 2)
+    return [*out, wall]
 
 
 def is_pointed(as_circle: float, as_diamond: float) -> bool:
@@ -116,4 +120,24 @@ def _bridges(ends: Floats, away: Floats, strokes: Floats, reach: float) -> list[
                 best = float(cost[k]), near[k]
         if best is not None:
             out.append((at, best[1]))
+    return out
+
+
+def _facing(ends: Floats, away: Floats, reach: float) -> list[tuple[int, int]]:
+    """Pairs of ends that point straight at each other, nearest first, each end once."""
+    if len(ends) < 2:
+        return []
+    pairs = cKDTree(ends).query_pairs(reach, output_type="ndarray")
+    gap = ends[pairs[:, 1]] - ends[pairs[:, 0]]
+    distance = np.maximum(np.hypot(gap[:, 0], gap[:, 1]), 1e-6)
+    along = gap / distance[:, None]
+    ahead, back = (away[pairs[:, 0]] * along).sum(1), -(away[pairs[:, 1]] * along).sum(1)
+    facing = np.flatnonzero(np.minimum(ahead, back) > 0.94)
+    used: set[int] = set()
+    out = []
+    for k in facing[np.argsort(distance[facing], kind="stable")].tolist():
+        i, j = (int(v) for v in pairs[k])
+        if i not in used and j not in used:
+            used |= {i, j}
+            out.append((i, j))
     return out
