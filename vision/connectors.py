@@ -18,6 +18,7 @@ from vision.heads import Contact, contact
 from vision.linework import Ground, Linework, linework
 from vision.network import Network, bridge, build, drop_dead_ends, join, polyline
 from vision.parts import Connector, Floats, Page, Scene, TextLine
+from vision.sketch_heads import wings
 from vision.thinning import skeleton_graph, thin
 
 HEAD = 0.3  # score of a contact from which it is an arrowhead
@@ -58,7 +59,7 @@ def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
     bridge(net, work)
     join(net, work)
     lost = drop_dead_ends(net, work)
-    terminals = _terminals(net, work)
+    terminals = _terminals(net, work, by_hand=page.photo)
     ways = _ways(net, terminals)
     connectors = tuple(
         made
@@ -74,7 +75,7 @@ def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
     return Tracing(connectors, tuple(warnings))
 
 
-def _terminals(net: Network, work: Linework) -> list[_Terminal]:
+def _terminals(net: Network, work: Linework, *, by_hand: bool) -> list[_Terminal]:
     """Contacts of lines with symbols; those at one place of one symbol are one."""
     found: list[tuple[int, Floats, int, int]] = []
     for index, line in enumerate(net.lines):
@@ -97,6 +98,11 @@ def _terminals(net: Network, work: Linework) -> list[_Terminal]:
             contact(work, net.lines[i].end(side), _inward(net, joints, i, side), group.owner, net.unit, net.width)
             for i, side in group.ends
         ]
+        if by_hand:
+            marks += [
+                wings(work, net.lines[i].end(side), _inward(net, joints, i, side), net.unit, net.width)
+                for i, side in group.ends
+            ]
         group.mark = max(marks, key=lambda mark: mark.score)
     return groups
 
