@@ -117,13 +117,13 @@ def _flatten(image: Image.Image) -> Bytes:
     """(H, W, 3) uint8 RGB without transparency."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
-        rgba = np.asarray(image)
-        if int(rgba[..., 3].min()) < 255:
+        if image.getchannel("A").getextrema() != (255, 255):
+            rgba = np.asarray(image)
             ink = rgba[..., :3][rgba[..., 3] > 128]
             all_light = len(ink) > 0 and float(np.percentile(ink.max(1), 0.2)) > 150
             paper = Image.new("RGBA", image.size, "black" if all_light else "white")
             image = Image.alpha_composite(paper, image)
-    return np.asarray(image.convert("RGB")).copy()
+    return np.asarray(image.convert("RGB"))
 
 
 def _background(rgb: Bytes) -> tuple[int, int, int]:
