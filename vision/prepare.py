@@ -16,6 +16,7 @@ from PIL import Image
 from vision.boxes import size
 from vision.parts import Bytes, Floats, Page, TextLine
 from vision.photo import is_paper, skew, strokes
+from vision.ruling import without_grid
 
 SMALL_UNIT, LARGE_UNIT = 16.0, 28.0  # text lines between these heights are left as they are (page pixels)
 TARGET_UNIT, AIM_UNIT = 20.0, 24.0  # what smaller text is enlarged to, what larger text is reduced to
@@ -51,6 +52,8 @@ def prepare(image: Image.Image) -> Page:
         background = _background(rgb)
     if inverted or photo:
         gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    if not photo:
+        rgb = without_grid(rgb, gray)
     unit = _text_height(gray)
     scale = 1.0
     if 0 < unit < SMALL_UNIT:

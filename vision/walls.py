@@ -15,6 +15,10 @@ from vision.parts import Bytes, Page, TextLine
 from vision.regions import small
 
 
+CLEAN = 2.0  # grey levels of waves near strokes, above which a picture is smoothed before it is looked at
+SMOOTH = 6.0  # of the waves' height: differences that are smoothed away
+
+
 @dataclass(frozen=True, slots=True)
 class Walls:
     """Masks of the page's size, uint8 0 or 255.
@@ -31,14 +35,12 @@ class Walls:
 
 def find_walls(page: Page, lines: Sequence[TextLine]) -> Walls:
     """Strokes by black-hat per channel (survives fills and gradients), fills by their morphological gradient."""
-    size = round(1.15 * page.unit) | 1
-    noise = _noise(page.gray)
-    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (size, size))
-    hat = _strongest(cv2.morphologyEx(page.rgb, cv2.MORPH_BLACKHAT, kernel))
-    ink = cv2.threshold(hat, float(np.clip(7 * noise, 22, 60)), 255, cv2.THRESH_BINARY)[1]
-    slope = _strongest(cv2.morphologyEx(page.rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
-    step = cv2.threshold(slope, float(np.clip(5 * noise, 9, 45)), 255, cv2.THRESH_BINARY)[1]
-    beside = cv2.dilate(ink, np.ones((5, 5), np.uint8))  # the slopes of a stroke are not borders of a fill
+    ink, slope, beside = _strokes(page.rgb, page.unit)
+    ringing = _ringing(slope, ink, beside)
+    if ringing > CLEAN:
+        calm = np.asarray(cv2.bilateralFilter(page.rgb, 7, SMOOTH * ringing, 3.0), np.uint8)
+        ink, slope, beside = _strokes(calm, page.unit)
+    step = cv2.threshold(slope, float(np.clip(5 * _noise(page.gray), 9, 45)), 255, cv2.THRESH_BINARY)[1]
     step[beside > 0] = 0
     wall = cv2.bitwise_or(ink, step)
     closed = cv2.morphologyEx(_without_text(wall, page.unit, lines), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
@@ -83,6 +85,24 @@ def _strongest(rgb: Bytes) -> Bytes:
     """(H, W): the largest of the three channels."""
     r, g, b = cv2.split(rgb)
     return cv2.max(cv2.max(r, g), b)
+
+
+def _strokes(rgb: Bytes, unit: float) -> tuple[Bytes, Bytes, Bytes]:
+    """(ink, slope of the colours, ink and the pixels beside it, whose slope is the stroke's own)."""
+    size = round(1.15 * unit) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (size, size))
+    hat = _strongest(cv2.morphologyEx(rgb, cv2.MORPH_BLACKHAT, kernel))
+    noise = _noise(np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8))
+    ink = cv2.threshold(hat, float(np.clip(7 * noise, 22, 60)), 255, cv2.THRESH_BINARY)[1]
+    slope = _strongest(cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
+    return ink, slope, cv2.dilate(ink, np.ones((5, 5), np.uint8))
+
+
+def _ringing(slope: Bytes, ink: Bytes, beside: Bytes) -> float:
+    """Usual slope near strokes where compression has left its waves, in grey levels (0 for clean exports)."""
+    near = cv2.subtract(cv2.dilate(ink, np.ones((13, 13), np.uint8)), beside)
+    values = slope[::2, ::2][near[::2, ::2] > 0]
+    return float(np.percentile(values, 75)) if len(values) else 0.0
 
 
 def _noise(gray: Bytes) -> float:
