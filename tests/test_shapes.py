@@ -73,7 +73,9 @@ def test_a_dashed_circle_is_one_circle(count: int) -> None:
     rgb = blank()
     dashes(rgb, 300, 200, 40, count)
     (found,) = at(find_shapes(page_of(rgb), ()), (260, 160, 340, 240))
-    assert found.outline == "circle" and found.dashed and not found.double
+    assert found.outline == "circle"
+    assert found.dashed
+    assert not found.double
 
 
 def test_two_dashed_circles_around_each_other_are_one_double_circle() -> None:
@@ -81,7 +83,8 @@ def test_two_dashed_circles_around_each_other_are_one_double_circle() -> None:
     dashes(rgb, 300, 200, 46, 12, stroke=2)
     dashes(rgb, 300, 200, 36, 12, stroke=2)
     (found,) = at(find_shapes(page_of(rgb), ()), (254, 154, 346, 246))
-    assert found.double and found.dashed
+    assert found.double
+    assert found.dashed
 
 
 def test_dashes_in_a_row_are_no_circle() -> None:
@@ -101,7 +104,8 @@ def test_the_space_between_two_curved_flows_is_no_symbol() -> None:
         run(rgb, [(round(a), round(b)) for a, b in zip(x, 141 + 559 * t, strict=True)])
     lines.append(write(rgb, "No", 300, 420))
     found = find_shapes(page_of(rgb), lines).shapes
-    assert len(found) == 2 and all(s.outline == "rectangle" for s in found)
+    assert len(found) == 2
+    assert all(s.outline == "rectangle" for s in found)
 
 
 def test_an_event_at_the_start_of_a_pool_is_no_icon_of_it() -> None:

@@ -1,4 +1,4 @@
-"""The grid of a drawing canvas: faint lines at even steps across the picture, which belong to the program, not the drawing.
+"""The grid of a drawing canvas: faint lines at even steps, which belong to the program and not to the drawing.
 
 In and out: RGB pictures, dark on light. Does not know what is drawn on the grid.
 """

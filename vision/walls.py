@@ -14,7 +14,6 @@ import numpy as np
 from vision.parts import Bytes, Page, TextLine
 from vision.regions import small
 
-
 CLEAN = 2.0  # grey levels of waves near strokes, above which a picture is smoothed before it is looked at
 SMOOTH = 6.0  # of the waves' height: differences that are smoothed away
 
