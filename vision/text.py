@@ -24,7 +24,7 @@ from vision.text_language import join_lines, language_of
 from vision.text_lines import MarkLine, group_lines
 from vision.text_read import Reader
 
-__all__ = ["TextReading", "join_lines", "read_text", "reread"]
+__all__ = ["TextReading", "join_lines", "read_changed", "read_text", "reread"]
 
 Asked = Literal["auto", "en", "ru"]
 WORK_UNIT = 17.0  # line height, pixels, at which marks are looked for
@@ -71,6 +71,38 @@ def reread(
     """
     reader = Reader()
     return [_inside(page, reader, box, language, erase) for box in boxes]
+
+
+def read_changed(page: Page, lines: Sequence[TextLine], changed: Bytes, language: Language) -> list[TextLine]:
+    """Lines of a page that was painted over in places since `lines` were read: only what lies there is read again.
+
+    changed: (H, W), not 0 where it was painted over. A new reading takes the place of old ones where it holds more
+    letters, or is surer of as many.
+    """
+    reader = Reader()
+    reach = 2 * round(page.unit) + 1  # a dark line hides faint letters as far as it lifts the local contrast
+    near = cv2.dilate(changed, np.ones((reach, reach), np.uint8))
+    new = [
+        crop
+        for crop in _crops(page)
+        if near[crop.box[1] : crop.box[3], crop.box[0] : crop.box[2]].any()
+        and not any(_same_place(crop.box, line.box) for line in lines)
+    ]
+    kept = list(lines)
+    for line in _read(reader, new, language):
+        under = [old for old in kept if _overlap(line.box, old.box) >= 0.5]
+        if _weight(line) > sum(_weight(old) for old in under) + 0.3:
+            kept = [old for old in kept if all(old is not other for other in under)] + [line]
+    return sorted(kept, key=lambda line: (line.box[1], line.box[0]))
+
+
+def _weight(line: TextLine) -> float:
+    return line.confidence * sum(ch.isalnum() for ch in line.text)
+
+
+def _same_place(a: tuple[int, int, int, int], b: Box) -> bool:
+    """Whether two boxes differ by a pixel or two at the most, as the same marks do."""
+    return all(abs(x - y) <= 3 for x, y in zip(a, b, strict=True))
 
 
 def _inside(page: Page, reader: Reader, box: Box, spoken: Language, erase: Bytes | None) -> tuple[TextLine, ...]:

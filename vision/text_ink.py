@@ -119,7 +119,7 @@ def _rules(ink: Bytes, unit: float) -> Bytes:
         return runs
     rest = cv2.subtract(ink, runs)
     between = cv2.bitwise_and(cv2.bitwise_and(rest[: -2 * reach], rest[2 * reach :]), runs[reach:-reach])
-    if cv2.countNonZero(between) < 0.03 * cv2.countNonZero(runs):
+    if cv2.countNonZero(between) < unit:  # less than one word
         return runs
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8, ltype=cv2.CV_32S)
     x, y, w, h, area = stats.T
