@@ -28,6 +28,8 @@ from vision.walls import Walls
 MIN_IOU, MIN_IOU_SMALL = 0.86, 0.8  # of circles and diamonds the border is checked as well
 PAPER = 14  # grey levels in any channel by which a fill differs from the paper
 MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
+DARKER = 50  # grey levels by which a bar is darker than the paper
+THICK = 0.32  # units, above which a filled stroke is a bar
 MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
 MIN_SKETCHED = 0.95  # the same beside handwriting, which is large
 WOBBLE = 0.07  # units by which a hand misses the line that it follows
@@ -48,7 +50,7 @@ def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
     faces += [s for s in _silhouettes(page, walls, distance) if not _part_of(s.box, faces)]
     faces = [s for s in faces if not letters.covers(s.box)]
     blobs = [s for s in _blobs(page, walls, distance, faces) if not letters.fills(s.box)]
-    return [*faces, *blobs, *dashed_circles(walls.ink, distance, lines, page.unit)]
+    return [*faces, *blobs, *dashed_circles(walls.ink, distance, lines, page.unit), *_bars(page)]
 
 
 class _Letters:
@@ -204,6 +206,24 @@ def _round_or_pointed(page: Page, distance: NDArray[np.float32], contour: Floats
         box = box_of(grow(contour, 3.0))
         return "diamond" if best_diamond(distance, box).coverage > best_circle(distance, box).coverage else "circle"
     return "diamond" if as_diamond > as_circle else "circle"
+
+
+def _bars(page: Page) -> list[Shape]:
+    """Filled bars, several times as thick as a line: forks and joins of UML activities."""
+    unit = page.unit
+    paper = np.asarray(page.background, float) @ (0.299, 0.587, 0.114)
+    dark = np.asarray(cv2.threshold(page.gray, paper - DARKER, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
+    side = max(4, round(THICK * unit))
+    out: list[Shape] = []
+    for piece in pieces(cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), side):
+        long, thick = max(piece.width, piece.height), min(piece.width, piece.height)
+        x0, y0 = float(piece.left), float(piece.top)
+        x1, y1 = x0 + piece.width, y0 + piece.height
+        full = float((dark[piece.top + 1 : round(y1) - 1, piece.left + 1 : round(x1) - 1] > 0).mean())
+        if long >= max(3 * unit, 5 * thick) and thick <= 1.1 * unit and full > 0.95:
+            corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+            out.append(Shape("bar", (x0, y0, x1, y1), corners, 0.0, full, filled=True))
+    return out
 
 
 def _small(page: Page, distance: NDArray[np.float32], contour: Floats) -> Shape | None:

@@ -51,7 +51,7 @@ def _has_words(shape: Shape, lines: Sequence[TextLine]) -> bool:
 
 def _is_gap(shape: Shape, others: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> bool:
     """The space between flows: it has no fill of its own and the symbols that the flows join lie at its rim."""
-    if shape.fill is not None or shape.outline in ("circle", "page", "document", "cylinder"):
+    if shape.fill is not None or shape.outline in ("circle", "page", "document", "cylinder", "bar"):
         return False
     if any(inside(k.box, shape.box) for k in others):
         return False
@@ -122,6 +122,8 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     """False for the spaces that flows and frames enclose: no word of their own, or symbols bite into them."""
     if shape.confidence < 0.55:
         return False
+    if shape.outline == "bar":
+        return True
     solid = [k for k in smaller if min(size(k.box)) > 1.3 * unit]
     words = [
         line
