@@ -219,8 +219,8 @@ def _bars(page: Page) -> list[Shape]:
         long, thick = max(piece.width, piece.height), min(piece.width, piece.height)
         x0, y0 = float(piece.left), float(piece.top)
         x1, y1 = x0 + piece.width, y0 + piece.height
-        full = float((dark[piece.top + 1 : round(y1) - 1, piece.left + 1 : round(x1) - 1] > 0).mean())
-        if long >= max(3 * unit, 5 * thick) and thick <= 1.1 * unit and full > 0.95:
+        full = float((dark[piece.top : round(y1), piece.left : round(x1)] > 0).mean())
+        if long >= max(3 * unit, 5 * thick) and thick <= 1.1 * unit and full > 0.93:
             corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
             out.append(Shape("bar", (x0, y0, x1, y1), corners, 0.0, full, filled=True))
     return out
