@@ -6,7 +6,7 @@ Does not know what a symbol means.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,7 +66,7 @@ def label(lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connecto
             if sum(len(line.text) for line in inner[i]) <= 2:
                 del inner[i]
     names, rest = _frame_names(rest, scene.containers, unit)
-    blocks = group([line for line in rest if line.turn == 0], unit) + [_block([x]) for x in rest if x.turn]
+    blocks = group([line for line in rest if line.turn == 0], unit, connectors) + [_block([x]) for x in rest if x.turn]
     shapes = {i: _block(found) for i, found in inner.items()}
     beside, along, free = _assign(blocks, scene, shapes, connectors, unit)
     return Labels({**shapes, **beside}, names, along, tuple(free))
@@ -129,38 +129,66 @@ def _as_read(box: Box, turn: int) -> Box:
     return (-y1, x0, -y0, x1) if turn == 90 else (y0, -x1, y1, -x0) if turn == 270 else box
 
 
-def group(lines: Sequence[TextLine], unit: float) -> list[Block]:
-    """Blocks of lines that stand close under each other, centred or flush."""
-    parent = list(range(len(lines)))
+def group(lines: Sequence[TextLine], unit: float, connectors: Sequence[Connector] = ()) -> list[Block]:
+    """Blocks of lines that stand close under each other, centred or flush. Pieces of a row are put together first, also
+    those that a flow runs between."""
+    rows = _joined([(line,) for line in lines], lambda a, b: _in_row(a, b, unit, connectors))
+    return [_block(lines) for lines in _joined(rows, lambda a, b: _continues(a, b, unit))]
+
+
+Lines = tuple[TextLine, ...]
+
+
+def _joined(parts: Sequence[Lines], alike: Callable[[Lines, Lines], bool]) -> list[Lines]:
+    """Parts that belong together, directly or by others."""
+    parent = list(range(len(parts)))
 
     def root(i: int) -> int:
         while parent[i] != i:
             i = parent[i]
         return i
 
-    for i, a in enumerate(lines):
+    for i, a in enumerate(parts):
         for j in range(i):
-            if _continues(a, lines[j], unit):
+            if alike(a, parts[j]):
                 parent[root(i)] = root(j)
     groups: dict[int, list[TextLine]] = {}
-    for i, line in enumerate(lines):
-        groups.setdefault(root(i), []).append(line)
-    return [_block(found) for found in groups.values()]
+    for i, part in enumerate(parts):
+        groups.setdefault(root(i), []).extend(part)
+    return [tuple(found) for found in groups.values()]
 
 
-def _continues(a: TextLine, b: TextLine, unit: float) -> bool:
-    """Whether two lines are neighbours in one block: close, overlapping sideways, aligned, of like height."""
-    gx, gy = gaps(a.box, b.box)
-    ha, hb = size(a.box)[1], size(b.box)[1]
+def _in_row(a: Lines, b: Lines, unit: float, connectors: Sequence[Connector]) -> bool:
+    """Whether two pieces stand in one row with at most a flow between them."""
+    one, other = union(line.box for line in a), union(line.box for line in b)
+    gx, gy = gaps(one, other)
+    high, low = max(size(one)[1], size(other)[1]), min(size(one)[1], size(other)[1])
+    if -gy < 0.6 * low or high > 1.9 * low + 0.3 * unit or gx < -0.2 * high:
+        return False
+    if gx < 0.6 * high:
+        return True
+    left, right = min(one[2], other[2]), max(one[0], other[0])
+    middle = (max(one[1], other[1]) + min(one[3], other[3])) / 2
+    return gx < 1.6 * high and any(_passes(c, left - 2, right + 2, middle, high) for c in connectors)
+
+
+def _passes(connector: Connector, left: float, right: float, at: float, high: float) -> bool:
+    """Whether a line runs upright through a gap in a row."""
+    points, _ = _dense(connector.points)
+    near = points[(np.abs(points[:, 1] - at) < 0.6 * high) & (points[:, 0] > left) & (points[:, 0] < right)]
+    return len(near) > 1 and float(np.ptp(near[:, 1])) > 0.5 * high
+
+
+def _continues(a: Lines, b: Lines, unit: float) -> bool:
+    """Whether two rows are neighbours in one block: close, overlapping sideways, aligned, of like height."""
+    one, other = union(line.box for line in a), union(line.box for line in b)
+    gx, gy = gaps(one, other)
+    ha, hb = size(one)[1], size(other)[1]
     line = max(ha, hb, 0.7 * unit)
-    if gy > 1.05 * line or max(ha, hb) > 1.9 * min(ha, hb) + 0.3 * unit:
+    if gy > 1.05 * line or gy < -0.4 * line or gx > 0 or max(ha, hb) > 1.9 * min(ha, hb) + 0.3 * unit:
         return False
-    if gy < -0.4 * line:  # same row
-        return 0 <= gx < 0.5 * line
-    if gx > 0:
-        return False
-    centred = abs(centre(a.box)[0] - centre(b.box)[0])
-    flush = min(abs(a.box[0] - b.box[0]), abs(a.box[2] - b.box[2]))
+    centred = abs(centre(one)[0] - centre(other)[0])
+    flush = min(abs(one[0] - other[0]), abs(one[2] - other[2]))
     return min(centred, flush) < (0.9 if gy < 0.7 * line else 0.5) * line
 
 
