@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -17,6 +18,11 @@ from vision.parts import Box, Connector, Container, Floats, Scene, Shape, TextLi
 from vision.text_language import join_lines
 
 FAR = 1e6
+Speech = Literal["answer", "question", "name"]
+ANSWERS = frozenset({"yes", "no", "true", "false", "ok", "else", "default", "да", "нет", "иначе", "истина", "ложь"})
+NAME: dict[Speech, float] = {"answer": 1.0, "question": -0.6, "name": -0.4}  # units added to the way to a symbol
+CONDITION: dict[Speech, float] = {"answer": -0.3, "question": 0.8, "name": 0.2}  # and to a flow
+UNDECIDED = 0.5  # units added to the way to a plain flow that leaves no decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +67,10 @@ def label(lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connecto
     for i, found in inner.items():
         if len(found) > 1:
             inner[i] = [line for line in found if not _in_corner(line, scene.shapes[i], unit)] or found
-    if _has_icons(scene, inner):  # a letter in an event or gateway is its marker
+    if _has_icons(scene, inner):  # a word in an event or gateway is its marker, at its rim it is its name
         for i in [i for i, found in inner.items() if scene.shapes[i].outline in ("circle", "diamond")]:
-            if sum(len(line.text) for line in inner[i]) <= 2:
-                del inner[i]
+            if max(size(scene.shapes[i].box)) < 4 * unit or sum(len(line.text) for line in inner[i]) <= 2:
+                rest += [line for line in inner.pop(i) if len(line.text) > 2 and not _amid(line, scene.shapes[i])]
     names, rest = _frame_names(rest, scene.containers, unit)
     blocks = group([line for line in rest if line.turn == 0], unit, connectors) + [_block([x]) for x in rest if x.turn]
     shapes = {i: _block(found) for i, found in inner.items()}
@@ -77,6 +83,13 @@ def _in_corner(line: TextLine, shape: Shape, unit: float) -> bool:
     if shape.outline not in ("rectangle", "rounded") or len(line.text) > 4:
         return False
     return line.box[2] - shape.box[0] < 2.2 * unit and line.box[3] - shape.box[1] < 2.2 * unit
+
+
+def _amid(line: TextLine, shape: Shape) -> bool:
+    """Whether a line stands about the middle of a shape."""
+    (x, y), (mx, my) = centre(line.box), centre(shape.box)
+    width, height = size(shape.box)
+    return abs(x - mx) < 0.3 * width and abs(y - my) < 0.3 * height
 
 
 def _has_icons(scene: Scene, inner: dict[int, list[TextLine]]) -> bool:
@@ -255,10 +268,13 @@ def _assign(
     bare = [i for i, s in enumerate(scene.shapes) if i not in named and s.outline in outside]
     cost = np.full((len(blocks), len(bare) + len(connectors) + len(blocks)), FAR)
     for b, block in enumerate(blocks):
+        speech = _speech(block.text)
         for k, i in enumerate(bare):
-            cost[b, k] = _to_shape(block.box, scene.shapes[i], unit)
+            cost[b, k] = _to_shape(block.box, scene.shapes[i], unit) + NAME[speech]
         for k, connector in enumerate(connectors):
-            cost[b, len(bare) + k] = _to_flow(block.box, connector, unit)
+            cost[b, len(bare) + k] = _to_flow(block.box, connector, unit) + CONDITION[speech]
+            if not _decides(connector, scene):
+                cost[b, len(bare) + k] += UNDECIDED
         cost[b, len(bare) + len(connectors) + b] = 4.0  # stays free
     beside: dict[int, Block] = {}
     along: dict[int, Block] = {}
@@ -271,6 +287,22 @@ def _assign(
         else:
             free.append(blocks[b])
     return beside, along, free
+
+
+def _speech(text: str) -> Speech:
+    """Whether a text sounds like the condition of a flow, a question, or a name."""
+    words = text.strip()
+    if words.startswith("[") or words.casefold().strip(".,:;!") in ANSWERS or len(words) <= 3:
+        return "answer"
+    return "question" if words.endswith("?") else "name"
+
+
+def _decides(connector: Connector, scene: Scene) -> bool:
+    """Whether a flow may well bear a label: it leaves a decision, or is no plain flow."""
+    source = connector.source
+    if connector.style != "solid" or source is None:
+        return True
+    return source[0] == "shape" and scene.shapes[source[1]].outline == "diamond"
 
 
 OUTSIDE = frozenset({"circle", "ellipse", "diamond", "page", "cylinder", "document", "bar", "polygon", "hexagon"})
