@@ -15,6 +15,7 @@ from vision.parts import Floats, Outline
 
 PRIOR: dict[Outline, float] = {"circle": 0.03, "diamond": 0.015, "rectangle": 0.006}  # of near ties the plainer
 BY_HAND: dict[Outline, float] = {"circle": 0.06, "diamond": 0.06, "rectangle": 0.07, "rounded": 0.07, "stadium": 0.05}
+EXACT = 0.975  # IoU that a hand hardly reaches: a printed outline, photographed
 GRID = 96  # templates are compared on a GRID x GRID raster of the bounding box
 
 
@@ -47,7 +48,8 @@ def fit(contour: Floats, by_hand: bool = False) -> Fit:
     both = (areas & target).sum(1)
     iou = both / np.maximum(1, (areas | target).sum(1))
     iou = np.where(convex, iou * (0.5 + 0.5 * min(1.0, solidity / 0.9)), iou)
-    iou = iou + np.array([(BY_HAND if by_hand else PRIOR).get(name, 0.0) for name in names])
+    prior = BY_HAND if by_hand and float(iou.max()) < EXACT else PRIOR
+    iou = iou + np.array([prior.get(name, 0.0) for name in names])
     best = int(iou.argmax())
     corner = _corner(hull, float(width), float(height))
     if names[best] == "rounded" and corner > 0.36 and 0.8 < width / height < 1.25:
