@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from vision.parts import Page
-from vision.photo import is_paper, skew
+from vision.photo import is_paper, skew, strokes
 from vision.prepare import prepare
 
 SIZE = (900, 600)
@@ -128,3 +128,22 @@ def test_tiny_pictures(size: tuple[int, int]) -> None:
     random = np.random.default_rng(2).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     for image in (Image.new("RGB", size, "white"), Image.fromarray(random)):
         assert prepare(image).source_size == size
+
+
+def test_faint_parts_of_a_pen_line_are_kept() -> None:
+    image = sheet(squared=False, shadow=False)
+    draw = ImageDraw.Draw(image)
+    for x in range(100, 400, 40):  # one line, now dark, now faint
+        draw.line((x, 300, x + 20, 300), fill=(40, 45, 110), width=3)
+        draw.line((x + 20, 300, x + 40, 300), fill=(170, 172, 190), width=3)
+    lifted = strokes(np.asarray(image))
+    assert all(int(lifted[298:303, x].min()) < 128 for x in range(110, 390, 20))
+
+
+def test_the_desk_around_the_sheet_goes() -> None:
+    random = np.random.default_rng(2)
+    desk = np.clip(random.normal((60, 45, 35), 8, (SIZE[1] + 120, SIZE[0] + 160, 3)), 0, 255).astype(np.uint8)
+    desk[60:-60, 80:-80] = np.asarray(sheet(squared=False, shadow=False))
+    lifted = strokes(desk)
+    assert int(lifted[155:166, 280].min()) < 128  # the drawing stays
+    assert min(int(part.min()) for part in (lifted[:, :40], lifted[:, -40:], lifted[:30], lifted[-30:])) > 200

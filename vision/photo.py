@@ -111,7 +111,9 @@ def _lifted(depth: Darkness, classes: _Classes) -> Darkness:
     kept[0] = False
     reach = np.ones((15, 15), np.uint8)
     around = cv2.GaussianBlur(cv2.dilate(np.minimum(soft, classes.dark), reach), (0, 0), 5)
-    out = np.clip((depth - 0.7 * faint) / np.maximum(around - 0.7 * faint, 0.03), 0, 1)
+    blur = 0.0 if classes.ruled else 0.3  # on blank paper, what is that faint beside a dark stroke belongs to it
+    base = np.maximum(0.7 * faint, blur * around)
+    out = np.clip((depth - base) / np.maximum(around - base, 0.03), 0, 1)
     near = cv2.dilate(np.asarray(kept[labels], np.uint8), np.ones((3, 3), np.uint8))
     return np.asarray(out * near, np.float32)
 
