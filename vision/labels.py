@@ -314,7 +314,7 @@ def _to_shape(box: Box, shape: Shape, unit: float) -> float:
     (bx, by), (sx, sy) = centre(box), centre(shape.box)
     if gy > -0.5 * unit and gx < 0:  # below or above
         off = abs(bx - sx) / max(size(shape.box)[0], unit)
-        value = max(gy, 0) / unit + 0.5 * off + (0.0 if by > sy else 0.25)
+        value = (0.5 if off < 0.4 else 1.0) * max(gy, 0) / unit + 0.5 * off + (0.0 if by > sy else 0.25)
     elif gx > -0.5 * unit:
         off = abs(by - sy) / max(size(shape.box)[1], unit)
         value = max(gx, 0) / unit * 1.2 + 0.5 * off + 0.6 + max(gy, 0) / unit
