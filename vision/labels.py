@@ -70,9 +70,12 @@ def label(lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connecto
     if _has_icons(scene, inner):  # a word in an event or gateway is its marker, at its rim it is its name
         for i in [i for i, found in inner.items() if scene.shapes[i].outline in ("circle", "diamond")]:
             if max(size(scene.shapes[i].box)) < 4 * unit or sum(len(line.text) for line in inner[i]) <= 2:
-                rest += [line for line in inner.pop(i) if len(line.text) > 2 and not _amid(line, scene.shapes[i])]
+                rest += [line for line in inner.pop(i) if len(line.text) > 2 and not _within(line, scene.shapes[i])]
+    small = [s.box for i, s in enumerate(scene.shapes) if i not in inner and s.outline in ("circle", "diamond")]
     names, rest = _frame_names(rest, scene.containers, unit)
-    blocks = group([line for line in rest if line.turn == 0], unit, connectors) + [_block([x]) for x in rest if x.turn]
+    blocks = group([line for line in rest if line.turn == 0], unit, connectors, small) + [
+        _block([x]) for x in rest if x.turn
+    ]
     shapes = {i: _block(found) for i, found in inner.items()}
     beside, along, free = _assign(blocks, scene, shapes, connectors, unit)
     return Labels({**shapes, **beside}, names, along, tuple(free))
@@ -85,11 +88,11 @@ def _in_corner(line: TextLine, shape: Shape, unit: float) -> bool:
     return line.box[2] - shape.box[0] < 2.2 * unit and line.box[3] - shape.box[1] < 2.2 * unit
 
 
-def _amid(line: TextLine, shape: Shape) -> bool:
-    """Whether a line stands about the middle of a shape."""
+def _within(line: TextLine, shape: Shape) -> bool:
+    """Whether a line stands about the middle of a shape, or all of it inside."""
     (x, y), (mx, my) = centre(line.box), centre(shape.box)
     width, height = size(shape.box)
-    return abs(x - mx) < 0.3 * width and abs(y - my) < 0.3 * height
+    return (abs(x - mx) < 0.3 * width and abs(y - my) < 0.3 * height) or share(line.box, shape.box) > 0.9
 
 
 def _has_icons(scene: Scene, inner: dict[int, list[TextLine]]) -> bool:
@@ -142,10 +145,12 @@ def _as_read(box: Box, turn: int) -> Box:
     return (-y1, x0, -y0, x1) if turn == 90 else (y0, -x1, y1, -x0) if turn == 270 else box
 
 
-def group(lines: Sequence[TextLine], unit: float, connectors: Sequence[Connector] = ()) -> list[Block]:
+def group(
+    lines: Sequence[TextLine], unit: float, connectors: Sequence[Connector] = (), symbols: Sequence[Box] = ()
+) -> list[Block]:
     """Blocks of lines that stand close under each other, centred or flush. Pieces of a row are put together first, also
-    those that a flow runs between."""
-    rows = _joined([(line,) for line in lines], lambda a, b: _in_row(a, b, unit, connectors))
+    those that a flow runs between or that a symbol stands over in the middle. symbols: small ones without words."""
+    rows = _joined([(line,) for line in lines], lambda a, b: _in_row(a, b, unit, connectors, symbols))
     return [_block(lines) for lines in _joined(rows, lambda a, b: _continues(a, b, unit))]
 
 
@@ -171,7 +176,7 @@ def _joined(parts: Sequence[Lines], alike: Callable[[Lines, Lines], bool]) -> li
     return [tuple(found) for found in groups.values()]
 
 
-def _in_row(a: Lines, b: Lines, unit: float, connectors: Sequence[Connector]) -> bool:
+def _in_row(a: Lines, b: Lines, unit: float, connectors: Sequence[Connector], symbols: Sequence[Box]) -> bool:
     """Whether two pieces stand in one row with at most a flow between them."""
     one, other = union(line.box for line in a), union(line.box for line in b)
     gx, gy = gaps(one, other)
@@ -182,7 +187,13 @@ def _in_row(a: Lines, b: Lines, unit: float, connectors: Sequence[Connector]) ->
         return True
     left, right = min(one[2], other[2]), max(one[0], other[0])
     middle = (max(one[1], other[1]) + min(one[3], other[3])) / 2
-    return gx < 1.6 * high and any(_passes(c, left - 2, right + 2, middle, high) for c in connectors)
+    if gx >= 1.6 * high:
+        return False
+    whole = union((one, other))
+    return any(_passes(c, left - 2, right + 2, middle, high) for c in connectors) or any(
+        abs(centre(box)[0] - centre(whole)[0]) < 0.5 * high and 0 < whole[1] - box[1] < size(box)[1] + 1.5 * unit
+        for box in symbols
+    )
 
 
 def _passes(connector: Connector, left: float, right: float, at: float, high: float) -> bool:
