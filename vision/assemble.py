@@ -18,6 +18,7 @@ from vision.naming import ACTIVITIES, attached_to, node_type, notation, speaks_i
 from vision.parts import Box, Connector, Container, End, Page, Reading, Scene, Shape
 
 FRAME_KINDS = ("pool", "lane")
+DATA = ("page", "cylinder", "document", "bracket")  # outlines of what flows need not touch
 
 
 def assemble(page: Page, reading: Reading, language: Language) -> tuple[Diagram, list[str]]:
@@ -106,7 +107,7 @@ def _keep(scene: Scene, labels: Labels, connectors: Sequence[Connector]) -> list
             return True
         if (worded and traced) or (shape.outline in usual and touched):
             return any(_alike(shape, scene.shapes[j]) for j in touched)
-        return i in labels.shapes
+        return i in labels.shapes and (not traced or shape.outline in DATA)
 
     return [i for i in range(len(scene.shapes)) if belongs(i)]
 
@@ -241,9 +242,8 @@ def _frame_end(end: End, scene: Scene) -> str:
 
 
 def _edge_kind(c: Connector, scene: Scene) -> EdgeKind:
-    data = ("page", "cylinder", "document", "bracket")
     touches_data = any(
-        end and end[0] == "shape" and scene.shapes[end[1]].outline in data for end in (c.source, c.target)
+        end and end[0] == "shape" and scene.shapes[end[1]].outline in DATA for end in (c.source, c.target)
     )
     if touches_data and c.style != "solid":
         return "association"

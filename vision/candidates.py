@@ -30,6 +30,7 @@ PAPER = 14  # grey levels in any channel by which a fill differs from the paper
 MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
 DARKER = 50  # grey levels by which a bar is darker than the paper
 THICK = 0.32  # units, above which a filled stroke is a bar
+LEAST_FILLED = 1.5  # units; smaller filled circles and diamonds are heads
 MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
 MIN_SKETCHED = 0.95  # the same beside handwriting, which is large
 WOBBLE = 0.07  # units by which a hand misses the line that it follows
@@ -211,7 +212,7 @@ def _round_or_pointed(page: Page, distance: NDArray[np.float32], contour: Floats
 def _bars(page: Page) -> list[Shape]:
     """Filled bars, several times as thick as a line: forks and joins of UML activities."""
     unit = page.unit
-    paper = np.asarray(page.background, float) @ (0.299, 0.587, 0.114)
+    paper = float(np.dot(page.background, (0.299, 0.587, 0.114)))
     dark = np.asarray(cv2.threshold(page.gray, paper - DARKER, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
     side = max(4, round(THICK * unit))
     out: list[Shape] = []

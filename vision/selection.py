@@ -124,6 +124,9 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
         return False
     if shape.outline == "bar":
         return True
+    slender = max(size(shape.box)) / max(1.0, min(size(shape.box)))
+    if slender > 14 and shape.outline in BOXY:
+        return False  # a band with a title
     solid = [k for k in smaller if min(size(k.box)) > 1.3 * unit]
     words = [
         line
@@ -147,7 +150,7 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     if words:
         return bitten == 0 or (bitten == 1 and shape.outline in BOXY and _fills(words, shape))
     if shape.fill is not None:
-        return bitten == 0
+        return bitten == 0 and slender < 6
     if bitten or any(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline == "circle"):
         return False
     if shape.outline in ("page", "cylinder", "document"):
