@@ -1,0 +1,102 @@
+"""Which text belongs to which symbol or flow, on small constructed scenes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vision.labels import Labels, group, label
+from vision.parts import Box, Connector, Outline, Scene, Shape, TextLine
+
+UNIT = 20.0
+
+
+def line(text: str, x: float, y: float, width: float | None = None) -> TextLine:
+    """A line of print with its upper left corner at (x, y)."""
+    return TextLine(text, (x, y, x + (9.0 * len(text) if width is None else width), y + 16.0), 0.9)
+
+
+def shape(outline: Outline, x: float, y: float, w: float = 44.0, h: float = 44.0, **more: object) -> Shape:
+    """A symbol with its upper left corner at (x, y)."""
+    box: Box = (x, y, x + w, y + h)
+    contour = np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], float)
+    return Shape(outline, box, contour, 2.0, 1.0, **more)  # type: ignore[arg-type]
+
+
+def flow(points: list[tuple[float, float]], source: int, target: int) -> Connector:
+    """A plain flow between two symbols."""
+    return Connector(np.array(points, float), ("shape", source), ("shape", target), head="filled")
+
+
+def read(lines: list[TextLine], shapes: list[Shape], flows: list[Connector]) -> Labels:
+    """The labels of a scene."""
+    return label(lines, Scene(tuple(shapes)), flows, UNIT)
+
+
+def process() -> tuple[list[Shape], list[Connector]]:
+    """start -> task -> decision -> end, the decision also down to a task."""
+    shapes = [
+        shape("circle", 20, 100),
+        shape("rounded", 160, 80, 120, 84),
+        shape("diamond", 380, 100),
+        shape("circle", 560, 100, double=True),
+        shape("rounded", 342, 300, 120, 84),
+    ]
+    flows = [
+        flow([(64, 122), (160, 122)], 0, 1),
+        flow([(280, 122), (380, 122)], 1, 2),
+        flow([(424, 122), (560, 122)], 2, 3),
+        flow([(402, 144), (402, 300)], 2, 4),
+    ]
+    return shapes, flows
+
+
+def test_names_go_to_symbols_and_answers_to_flows() -> None:
+    shapes, flows = process()
+    lines = [
+        line("Order received", 0, 150, 120),
+        line("Check order", 170, 112),
+        line("In stock?", 362, 74),
+        line("yes", 470, 102),
+        line("no", 408, 200),
+        line("Order shipped", 530, 150),
+        line("Cancel", 375, 332),
+    ]
+    found = read(lines, shapes, flows)
+    assert {i: b.text for i, b in found.shapes.items()} == {
+        0: "Order received", 1: "Check order", 2: "In stock?", 3: "Order shipped", 4: "Cancel",
+    }  # fmt: skip
+    assert {i: b.text for i, b in found.connectors.items()} == {2: "yes", 3: "no"}
+    assert not found.free
+
+
+@pytest.mark.parametrize(("yes", "no"), [("да", "нет"), ("[ok]", "[else]"), ("Yes", "No")])
+def test_an_answer_near_a_gateway_is_no_name(yes: str, no: str) -> None:
+    shapes, flows = process()
+    found = read([line(yes, 430, 100), line(no, 408, 150)], shapes, flows)
+    assert {i: b.text for i, b in found.connectors.items()} == {2: yes, 3: no}
+    assert not found.shapes
+
+
+def test_a_name_that_a_flow_runs_through_is_one_name() -> None:
+    shapes, flows = process()
+    lines = [line("Non-excl", 318, 152), line("sive", 412, 152), line("Gateway", 372, 174)]
+    found = read(lines, shapes, flows)
+    assert found.shapes[2].text == "Non-excl sive Gateway"
+
+
+def test_names_side_by_side_stay_apart() -> None:
+    blocks = group([line("Start Event 3", 0, 0), line("End Event 3", 150, 0)], UNIT)
+    assert sorted(b.text for b in blocks) == ["End Event 3", "Start Event 3"]
+
+
+def test_rows_of_one_name_are_joined_in_reading_order() -> None:
+    rows = [line("available?", 36, 22), line("All necessary", 0, 0), line("data", 126, 0)]
+    (block,) = group(rows, UNIT)
+    assert block.text == "All necessary data available?"
+
+
+def test_a_marker_read_as_letters_is_no_name_of_an_event() -> None:
+    shapes, flows = process()
+    found = read([line("EXI", 30, 114, 26), line("Order received", 0, 150, 120)], shapes, flows)
+    assert found.shapes[0].text == "Order received"
