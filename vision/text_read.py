@@ -69,7 +69,7 @@ class Reader:
         best = second if second and (first is None or second.confidence >= min(0.8, first.confidence)) else first
         if "rus" in self.tongues and len(crop.line.members) >= 3 and (best is None or best.confidence < 0.8):
             other = self.tesseract(crop, "rus")
-            least = max(0.8, best.confidence + 0.1) if best else 0.8
+            least = max(0.9, best.confidence + 0.1) if best else 0.9
             if other and cyrillic(other.text) > latin(other.text) and other.confidence > least:
                 best = other
         return best
