@@ -6,7 +6,7 @@ breaks, lines interrupted by a label. Does not know which way a line runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from vision.linework import Linework
 from vision.parts import Bytes, Floats
-from vision.thinning import Skeleton
+from vision.thinning import Branch, Skeleton
 
 
 @dataclass(slots=True)
@@ -59,7 +59,8 @@ class Network:
 def build(skeleton: Skeleton, work: Linework, unit: float) -> Network:
     """Branches to lines, rims to touched junctions, ends to the symbols they reach."""
     net = Network([], unit, work.width)
-    nearby = _nearby(skeleton, work, unit)
+    branches = _bounced(skeleton.branches, work, unit)
+    nearby = _nearby(branches, work, unit)
     parent = list(range(len(skeleton.junctions)))
 
     def root(k: int) -> int:
@@ -70,7 +71,7 @@ def build(skeleton: Skeleton, work: Linework, unit: float) -> Network:
 
     kept: list[tuple[Floats, list[int], list[int]]] = []
     rims: list[tuple[int, int]] = []
-    for branch, near in zip(skeleton.branches, nearby, strict=True):
+    for branch, near in zip(branches, nearby, strict=True):
         ends, touches = list(branch.ends), [0, 0]
         first, last = _clear(near), len(near) - _clear(near[::-1])
         if first <= (1.3 if _stands_on(work, branch.points[0]) else 0.45) * unit:
@@ -143,11 +144,32 @@ def _directions(points: Floats, unit: float, width: float) -> Floats:
     return out
 
 
-def _nearby(skeleton: Skeleton, work: Linework, unit: float) -> list[NDArray[np.int32]]:
+def _bounced(branches: Sequence[Branch], work: Linework, unit: float) -> list[Branch]:
+    """The branches, those cut in two that turn back where they meet a symbol: a line and one wing of its open head."""
+    grounds = cv2.dilate((work.owner > work.frames).astype(np.uint8), np.ones((5, 5), np.uint8))
+    reach = max(3, round(0.3 * unit))
+    out: list[Branch] = []
+    for branch in branches:
+        points = branch.points.astype(int)
+        met = np.flatnonzero(grounds[points[:, 1], points[:, 0]])
+        met = met[(met >= reach) & (met < len(points) - reach)]
+        if len(met):
+            at = int(met[len(met) // 2])
+            before = branch.points[max(0, met[0] - reach)] - branch.points[met[0]]
+            after = branch.points[min(len(points) - 1, met[-1] + reach)] - branch.points[met[-1]]
+            if len(met) < 2 * reach and before @ after > 0.3 * np.hypot(*before) * np.hypot(*after):
+                first, last = branch.ends
+                out += [Branch(branch.points[: at + 1], (first, -1)), Branch(branch.points[at:], (-1, last))]
+                continue
+        out.append(branch)
+    return out
+
+
+def _nearby(branches: Sequence[Branch], work: Linework, unit: float) -> list[NDArray[np.int32]]:
     """For each branch the owner within .3 units of each of its points, or 0."""
-    if not skeleton.branches:
+    if not branches:
         return []
-    points = np.concatenate([branch.points for branch in skeleton.branches]).astype(np.int64)
+    points = np.concatenate([branch.points for branch in branches]).astype(np.int64)
     found = np.zeros(len(points), np.int32)
     height, width = work.owner.shape
     for share in (0.1, 0.2, 0.3):
@@ -157,7 +179,7 @@ def _nearby(skeleton: Skeleton, work: Linework, unit: float) -> list[NDArray[np.
             hit = work.owner[y, x]
             hit = np.where(hit > work.frames, hit, 0)
             found = np.where(found > 0, found, hit)
-    cuts = np.cumsum([len(branch.points) for branch in skeleton.branches])[:-1]
+    cuts = np.cumsum([len(branch.points) for branch in branches])[:-1]
     return np.split(found, cuts)
 
 

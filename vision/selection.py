@@ -125,16 +125,14 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     if shape.outline == "bar":
         return True
     slender = max(size(shape.box)) / max(1.0, min(size(shape.box)))
-    if slender > 14 and shape.outline in BOXY:
-        return False  # a band with a title
     solid = [k for k in smaller if min(size(k.box)) > 1.3 * unit]
     words = [
         line
         for line in lines
         if share(line.box, shape.box) > 0.5 and not any(share(line.box, k.box) > 0.5 for k in solid)
     ]
-    if words and _is_chip(shape, words, unit):
-        return False
+    if words and (_is_chip(shape, words, unit) or (slender > 14 and not _fills_length(words, shape))):
+        return False  # the ground of a label, a band with a title
     small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and shape.confidence > 0.8
     if words and shape.fill is None and not small and _astray(words, shape):
         return False
@@ -172,6 +170,11 @@ def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
     if shape.outline in ("circle", "diamond"):
         return len(words) == 1 and len(words[0].text) >= 2 and slack < 0.6 * unit
     return len(words) == 1 and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
+
+
+def _fills_length(words: Sequence[TextLine], shape: Shape) -> bool:
+    """Whether the words take most of the longer side."""
+    return max(size(union(line.box for line in words))) > 0.6 * max(size(shape.box))
 
 
 def _fills(words: Sequence[TextLine], shape: Shape) -> bool:
