@@ -109,7 +109,7 @@ _LINE_START = re.compile(r"(?m)^(?:(?P<number>\d+)(?P<dot>[.)])|(?P<bullet>[-+=]
 _EDGE_SPACE = re.compile(r"(?m)^[ \t]+|[ \t]+$")
 _SPECIAL = re.compile(
     r"""["`\#<>*\\\t]            # end the string, start an entity, a tag, markdown, an escape
-      | &(?=\#?\w+;)            # would be read as an entity
+      | &(?=\w+;)               # would be read as an entity
       | (?<!\w)_ | _(?!\w)      # emphasis
       | %(?=%) | (?<=%)%        # a directive or a comment
       | \$(?=\$) | ~(?=~) | (?<=\])\( | :(?=//|fa-) | (?<=\w)@(?=\w) | (?<=www)\.
@@ -140,7 +140,7 @@ def escape(text: str) -> str:
 def unescape(label: str) -> str:
     """What Mermaid shows for the inside of a label: entities and line breaks undone, outer space cut."""
     out = re.sub(r"[ \t]*<br\s*/?>[ \t]*", "\n", label.strip(" \t\n"), flags=re.IGNORECASE)
-    return re.sub(r"#(\w+);|&(#?\w+);", _from_entity, out)
+    return re.sub(r"#(\w+);|&(\w+);", _from_entity, out)
 
 
 def _entity(character: str) -> str:

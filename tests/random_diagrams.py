@@ -12,7 +12,7 @@ from diagram.kinds import DIAGRAM_KINDS, LANGUAGES, NODE_TYPES, TRIGGERS, Langua
 from diagram.model import Diagram, Edge, Lane, Node
 
 _NASTY = [
-    "", "end", "<b>", "a|b", '"', "«", "»", "“x", "«a» «b»", "x: y", "a. b", "Да", "No", "C:\\n", "1. Создать", "- x",
+    "", "end", "&#", "&_", "&#39;", "<b>", "a|b", '"', "«", "»", "“x", "«a» «b»", "x: y", "a. b", "Да", "No", "C:\\n", "1. Создать", "- x",
     "Начало", "Конец", "Start", "End", "Решение: «x»", "Шаг без подписи", "Без названия", "Unnamed", "Сообщение",
     "участник «x»", "Перейти к шагу 2", "Далее — шаг 3", "go to step 2", "Банк / Отдел", "Банк (участник 2)", "→ 5",
     "line one\nline two", "\u2028", "\x00", "😀 да", " пробел ", "x.", "x:", "?", "\\", "\\|", "Решение (таймер)", "5",

@@ -244,4 +244,6 @@ def _small(page: Page, distance: NDArray[np.float32], contour: Floats) -> Shape 
     if found.coverage < MIN_COVERAGE:
         return None
     ring = rings(page, np.array([found.x, found.y]), found.radius)
+    if ring is not None and ring.stroke > 0.85 * ring.radius and not ring.filled:
+        return None  # letters on their ground, or a head
     return circle(ring or found, None)

@@ -208,7 +208,9 @@ def _read_photo(page: Page, reader: Reader) -> list[TextLine]:
 def _says_something(line: TextLine) -> bool:
     """Letters or digits, read with some confidence; few signs need more of it."""
     count = sum(ch.isalnum() for ch in line.text)
-    if count == 0 or count * 2 < len(line.text.replace(" ", "")):
+    signs = {ch for ch in line.text if ch.isalnum()}
+    most = 3 if len(signs) >= 4 else 2  # formulas hold more other signs
+    if count == 0 or count * most < len(line.text.replace(" ", "")):
         return False
     return line.confidence >= (0.75 if count == 1 else 0.55 if count < 4 else 0.35)
 
