@@ -94,6 +94,19 @@ def test_a_straight_arrow_keeps_its_direction(kind: str, turn: int) -> None:
     assert tracing.connectors[0].head == kind
 
 
+@pytest.mark.parametrize("size", [10, 14, 20])
+@pytest.mark.parametrize("slope", [0, 4, 9])
+def test_thin_open_heads_do_not_break_their_line(size: int, slope: int) -> None:
+    """Such as those of UML: one wing and the line are one run of pixels, the other wing another."""
+    rgb = blank(400, 600)
+    a, b = box(rgb, 120, 60), box(rgb, 120, 400)
+    cv2.line(rgb, (180 - slope, 131), (180, 398), (60, 60, 60), 1, cv2.LINE_AA)
+    head(rgb, (180, 398), (slope, 267), "open", size)
+    tracing = traced(rgb, a, b)
+    assert flows(tracing) == [(0, 1)]
+    assert not tracing.warnings
+
+
 def test_lines_that_cross_do_not_mix() -> None:
     rgb = blank()
     a, b = box(rgb, 40, 260), box(rgb, 700, 260)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from vision.parts import Page
+from vision.parts import Page, TextLine
 from vision.photo import is_paper, skew, strokes
-from vision.prepare import prepare
+from vision.prepare import measured, prepare
 
 SIZE = (900, 600)
 BOXES = [(100, 100, 300, 200), (500, 100, 700, 200), (500, 380, 700, 480)]
@@ -147,3 +147,35 @@ def test_the_desk_around_the_sheet_goes() -> None:
     lifted = strokes(desk)
     assert int(lifted[155:166, 280].min()) < 128  # the drawing stays
     assert min(int(part.min()) for part in (lifted[:, :40], lifted[:, -40:], lifted[:30], lifted[-30:])) > 200
+
+
+@pytest.mark.parametrize("step", [10, 20, 25])
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_grid_of_a_canvas_goes_and_the_drawing_stays(step: int, dark: bool) -> None:
+    plain = export("#202020", "white") if dark else export()
+    squared = plain.copy()
+    draw = ImageDraw.Draw(squared)
+    faint = "#303030" if dark else "#e4e4e4"
+    for x in range(0, SIZE[0], step):
+        draw.line((x, 0, x, SIZE[1]), fill=faint)
+    for y in range(0, SIZE[1], step):
+        draw.line((0, y, SIZE[0], y), fill=faint)
+    ink = np.asarray(plain.convert("L")) != (32 if dark else 255)
+    pixels = np.asarray(squared).copy()
+    pixels[ink] = np.asarray(plain)[ink]
+    cleaned, wanted = prepare(Image.fromarray(pixels)), prepare(plain)
+    assert cleaned.gray.shape == wanted.gray.shape
+    assert float((np.abs(cleaned.gray.astype(int) - wanted.gray.astype(int)) > 12).mean()) < 0.002
+
+
+def test_a_drawing_without_a_grid_is_left_alone() -> None:
+    page = prepare(export())
+    assert set(np.unique(page.gray)) == {0, 255}
+
+
+def test_the_unit_follows_the_lines_that_were_read() -> None:
+    page = prepare(export())
+    large = TextLine("Check order", (100, 100, 400, 100 + 3 * page.unit), 0.9)
+    assert measured(page, [large]).unit == pytest.approx(3.3 * page.unit)
+    usual = TextLine("Check order", (100, 100, 400, 100 + 0.9 * page.unit), 0.9)
+    assert measured(page, [usual]) is page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -158,6 +160,31 @@ def test_regions_are_those_of_labelled_pixels(mask: Bytes) -> None:
     kept = filled(mask, 5)
     for name, (x, _, w, h, _) in enumerate(free, 1):
         assert (kept[labels == name] > 0).all() == (x > 0 and max(w, h) <= 5)
+
+
+@pytest.mark.parametrize("quality", [30, 50, 80])
+def test_compression_hides_no_symbol_and_adds_none(quality: int) -> None:
+    rgb = np.full((600, 900, 3), (222, 228, 240), np.uint8)
+    lines = []
+    for x, y in ((60, 60), (400, 60), (400, 360)):
+        cv2.rectangle(rgb, (x, y), (x + 150, y + 80), (198, 190, 225), cv2.FILLED)
+        lines.append(task(rgb, x, y))
+    run(rgb, [(211, 100), (399, 100)])
+    run(rgb, [(475, 141), (475, 359)])
+    packed = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    page = page_of(np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8))
+    found = find_shapes(replace(page, background=(222, 228, 240)), lines).shapes
+    assert sorted(s.outline for s in found) == ["rectangle"] * 3
+
+
+def test_bars_are_found_and_thick_flows_are_none() -> None:
+    rgb = blank()
+    lines = [task(rgb, 60, 60), task(rgb, 500, 60)]
+    cv2.rectangle(rgb, (300, 40), (311, 240), BLACK, cv2.FILLED)
+    run(rgb, [(211, 100), (285, 100)], stroke=4)
+    run(rgb, [(312, 100), (499, 100)], stroke=4)
+    found = find_shapes(page_of(rgb), lines).shapes
+    assert sorted(s.outline for s in found) == ["bar", "rectangle", "rectangle"]
 
 
 def test_the_page_of_a_blank_sheet_holds_nothing() -> None:
