@@ -141,6 +141,16 @@ def _innermost(box: Box, containers: Sequence[Container], kinds: Sequence[str], 
     return min(around, key=lambda i: area(containers[i].box), default=None)
 
 
+def _pool(frame: int | None, containers: Sequence[Container]) -> int | None:
+    """The outermost pool or lane that holds this one."""
+    while frame is not None:
+        above = containers[frame].parent
+        if above is None or containers[above].kind not in FRAME_KINDS:
+            break
+        frame = above
+    return frame
+
+
 def _degrees(connectors: Sequence[Connector]) -> dict[End, tuple[int, int]]:
     """(incoming, outgoing) solid flows of every end."""
     out: dict[End, tuple[int, int]] = {}
@@ -166,6 +176,8 @@ def _node(
     box = _box(scene, end)
     frame = _innermost(box, scene.containers, FRAME_KINDS)
     outer = _innermost(box, scene.containers, ("subprocess",), end[1] if end[0] == "container" else None)
+    if outer is not None:
+        frame = _pool(frame, scene.containers)  # a lane lists its own symbols, not those of their sub-processes
     lane = None if frame is None else ids[("container", frame)]
     parent = None if outer is None else ids[("container", outer)]
     if end[0] == "container":

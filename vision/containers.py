@@ -20,6 +20,7 @@ from vision.walls import Walls
 
 Kind = Literal["pool", "lane", "subprocess", "group"]
 BOXY = ("rectangle", "rounded", "stadium")
+FEW = 0.2  # of the symbols in a frame may lie across its border (logos, envelopes on message flows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
         if s not in holders
         and s not in frames_shapes
         and not any(iou(s.box, strip) > 0.6 or share(s.box, strip) > 0.9 for strip in strips)
+        and not _is_part(s, containers, unit)
         and not (s in nodelike and s not in symbols)
     ]
     return Scene(tuple(kept), tuple(_nest(containers)))
@@ -123,9 +125,21 @@ class _Grid:
                 if min(self.covered("v", x, top.at, bottom.at) for x in (x0, x1)) < 0.93:
                     continue
                 box = (x0, top.at, x1, bottom.at)
-                if _cut(box, symbols, unit) == 0:
+                if _cut(box, symbols, unit) <= FEW * sum(inside(s.box, box) for s in symbols) and not self._apart(box):
                     out.append(box)
         return out
+
+    def _apart(self, box: Box) -> bool:
+        """Whether a box is two frames with a space between them: both its upright sides end and begin again."""
+        x0, y0, x1, y1 = box
+        breaks = [s.at for s in self.horizontal if abs(s.start - x0) < self.slack and abs(s.end - x1) < self.slack]
+        spaces = [
+            (a + self.slack, b - self.slack) for a, b in zip(breaks, breaks[1:], strict=False) if y0 <= a < b <= y1
+        ]
+        return any(
+            high - low > 0.3 * self.unit and max(self.covered("v", x, low, high) for x in (x0, x1)) < 0.3
+            for low, high in spaces
+        )
 
     def across(self, axis: Literal["h", "v"], box: Box, *, bounded: bool = False) -> list[float]:
         """Positions of lines that span the box from side to side, its own border left out. Where a symbol covers the
@@ -141,26 +155,43 @@ class _Grid:
             if not parts:
                 continue
             first, last = min(p.start for p in parts), max(p.end for p in parts)
-            if first > start + self.slack or last < end - self.slack:
+            rests = [(start, first), (last, end)]  # too short for a piece of its own
+            hidden = self._hidden(axis, s.at, 0.8 * (end - start))
+            if any(b - a > self.slack and not self._goes_on(axis, s.at, a, b, hidden) for a, b in rests):
                 continue
+            parts = [*parts, *(replace(s, start=a, end=b) for a, b in rests if b > a)]
             if bounded and (first < start - 2 * self.unit or last > end + 2 * self.unit):
                 continue
-            if self._gap(axis, s.at, parts, start, end) <= 0.05 * (end - start):
+            if _free([*((p.start, p.end) for p in parts), *hidden], start, end) <= 0.05 * (end - start):
                 out.append(s.at)
         return out
 
-    def _gap(self, axis: Literal["h", "v"], at: float, parts: Sequence[Segment], start: float, end: float) -> float:
-        """Pixels between start and end that neither the pieces of a line nor a symbol across it cover."""
-        spans = [(p.start, p.end) for p in parts]
+    def _goes_on(
+        self, axis: Literal["h", "v"], at: float, start: float, end: float, hidden: Sequence[tuple[float, float]]
+    ) -> bool:
+        """Whether a line is drawn from start to end, what symbols hide left out."""
+        free = [(start, end)]
+        for a, z in hidden:
+            free = [p for low, high in free for p in ((low, min(a, high)), (max(z, low), high)) if p[1] > p[0]]
+        return bool(free) and all(self.covered(axis, at, a, b) > 0.9 for a, b in free)
+
+    def _hidden(self, axis: Literal["h", "v"], at: float, most: float) -> list[tuple[float, float]]:
+        """The pieces of a straight line that symbols cover; what is longer than `most` is a frame, not a symbol."""
+        out = []
         for b in self._blockers:
             near, far, a, z = (b[1], b[3], b[0], b[2]) if axis == "h" else (b[0], b[2], b[1], b[3])
-            if near < at < far:
-                spans.append((a - self.slack, z + self.slack))
-        free, reached = 0.0, start
-        for a, z in sorted(spans):
-            free += max(0.0, min(a, end) - reached)
-            reached = max(reached, min(z, end))
-        return free + max(0.0, end - reached)
+            if near < at < far and z - a <= most:
+                out.append((a - self.slack, z + self.slack))
+        return out
+
+
+def _free(spans: Sequence[tuple[float, float]], start: float, end: float) -> float:
+    """Pixels between start and end that no span covers."""
+    free, reached = 0.0, start
+    for a, z in sorted(spans):
+        free += max(0.0, min(a, end) - reached)
+        reached = max(reached, min(z, end))
+    return free + max(0.0, end - reached)
 
 
 def _joined(segments: Sequence[Segment], unit: float) -> list[Segment]:
@@ -233,7 +264,8 @@ def _header(grid: _Grid, box: Box, symbols: Sequence[Shape]) -> tuple[Box | None
     """(strip with the name, what is left, whether the strip is on top)."""
     x0, y0, x1, y1 = box
     unit = grid.unit
-    columns, rows = grid.across("v", box), grid.across("h", box)
+    columns = [x for x in grid.across("v", box) if x - x0 > 0.9 * unit]  # nearer ones are double frames
+    rows = [y for y in grid.across("h", box) if y - y0 > 0.9 * unit]
     wide = x1 - x0
     if columns and columns[0] - x0 <= min(9 * unit, 0.3 * wide) and _vacant((x0, y0, columns[0], y1), symbols):
         return (x0, y0, columns[0], y1), (columns[0], y0, x1, y1), False

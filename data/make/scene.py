@@ -5,7 +5,7 @@ All coordinates are pixels of the drawing, origin top left; `truth` turns a scen
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from diagram.model import Box, Diagram, Edge, Lane, Node, Point
@@ -86,16 +86,17 @@ class Scene:
         bands = {band.lane.id: band.box for band in self.bands}
         ways = {wire.edge.id: flatten(wire) for wire in self.wires}
         return self.diagram.replace(
-            nodes=tuple(_with_box(node, boxes[node.id]) for node in self.diagram.nodes),
+            nodes=tuple(self._placed(node, boxes[node.id]) for node in self.diagram.nodes),
             edges=tuple(Edge(e.id, e.source, e.target, e.text, e.kind, tuple(ways[e.id])) for e in self.diagram.edges),
             lanes=tuple(Lane(a.id, a.name, a.parent, bands[a.id]) for a in self.diagram.lanes),
         )
 
-
-def _with_box(node: Node, box: Box) -> Node:
-    from dataclasses import replace
-
-    return replace(node, bbox=box)
+    def _placed(self, node: Node, box: Box) -> Node:
+        """A node with its box; what is within a sub-process belongs to the pool, as a BPMN lane does not list it."""
+        lane, above = node.lane, {a.id: a.parent for a in self.diagram.lanes}
+        while node.parent is not None and lane is not None and above[lane] is not None:
+            lane = above[lane]
+        return replace(node, bbox=box, lane=lane)
 
 
 def flatten(wire: Wire, step: int = 8) -> list[Point]:
