@@ -182,7 +182,7 @@ def test_bars_are_found_and_thick_flows_are_none() -> None:
     lines = [task(rgb, 60, 60), task(rgb, 500, 60)]
     cv2.rectangle(rgb, (300, 40), (311, 240), BLACK, cv2.FILLED)
     run(rgb, [(211, 100), (285, 100)], stroke=4)
-    run(rgb, [(312, 100), (499, 100)], stroke=4)
+    run(rgb, [(326, 100), (485, 100)], stroke=4)
     found = find_shapes(page_of(rgb), lines).shapes
     assert sorted(s.outline for s in found) == ["bar", "rectangle", "rectangle"]
 

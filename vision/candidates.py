@@ -214,7 +214,7 @@ def _bars(page: Page) -> list[Shape]:
     unit = page.unit
     paper = float(np.dot(page.background, (0.299, 0.587, 0.114)))
     dark = np.asarray(cv2.threshold(page.gray, paper - DARKER, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
-    side = max(4, round(THICK * unit))
+    side = max(4, round(THICK * unit)) | 1  # odd: an even kernel moves what it opens
     out: list[Shape] = []
     for piece in pieces(cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), side):
         long, thick = max(piece.width, piece.height), min(piece.width, piece.height)
