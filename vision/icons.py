@@ -32,7 +32,7 @@ def name_icons(page: Page, lines: Sequence[TextLine], scene: Scene) -> Scene:
     words = [line for line in lines if sum(ch.isalnum() for ch in line.text) >= LETTERS]
     seen = [_look(page, shape, words) for shape in scene.shapes]
     kept = [s for s in seen if not any(_is_part(s, other) for other in seen if other is not s)]
-    return Scene(tuple(kept), scene.containers)
+    return replace(scene, shapes=tuple(kept))
 
 
 def _look(page: Page, shape: Shape, words: Sequence[TextLine]) -> Shape:

@@ -106,10 +106,12 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything with an outline. `shapes[i].box` lie inside containers or on the page."""
+    """Everything with an outline. `shapes[i].box` lie inside containers or on the page. grounds: small patches without
+    a border that flows run beneath, most of them behind the label of a flow."""
 
     shapes: tuple[Shape, ...] = ()
     containers: tuple[Container, ...] = ()
+    grounds: tuple[Box, ...] = ()
 
 
 End = tuple[Literal["shape", "container"], int]

@@ -41,7 +41,7 @@ class VisionReader:
         page = measured(page, text.lines)
         scene = name_icons(page, text.lines, find_shapes(page, text.lines))
         clock.lap("shapes")
-        lines = (*text.lines, *look_inside(page, text, scene))
+        lines = look_inside(page, text, scene)
         clock.lap("reread")
         tracing = trace(page, lines, scene)
         clock.lap("connectors")

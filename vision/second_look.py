@@ -16,7 +16,7 @@ import numpy as np
 from diagram.kinds import Language
 from vision.boxes import share, size
 from vision.parts import Box, Bytes, Connector, Floats, Page, Scene, Shape, TextLine
-from vision.text import TextReading, read_changed, reread
+from vision.text import TextReading, read_changed, read_grounds, reread
 
 WORDY = frozenset({"rectangle", "rounded", "stadium", "diamond", "parallelogram", "hexagon", "document", "barred"})
 LOOKS = 60  # symbols read again per page at the most
@@ -24,7 +24,8 @@ FAINT = 26  # gray levels between paper and ink
 
 
 def look_inside(page: Page, text: TextReading, scene: Scene) -> tuple[TextLine, ...]:
-    """Lines inside symbols and name strips where the first pass over the whole page saw none."""
+    """All lines of the page, with those inside symbols, name strips and the grounds of labels where the first pass over
+    the whole page saw none or was less sure."""
     boxes = [s.box for s in scene.shapes if _may_speak(s) and min(size(s.box)) > 1.4 * page.unit]
     strips = [c.header for c in scene.containers if c.header is not None]
     boxes += [strip for strip in strips if not _stands(strip)]
@@ -35,7 +36,7 @@ def look_inside(page: Page, text: TextReading, scene: Scene) -> tuple[TextLine, 
     for strip in strips:
         if _stands(strip) and not any(share(line.box, strip) > 0.5 for line in text.lines):
             lines += _turned(page, strip, text)
-    return tuple(lines)
+    return tuple(read_grounds(page, scene.grounds, (*text.lines, *lines), text.language))
 
 
 def look_beneath(

@@ -45,6 +45,16 @@ def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float, host
     return [c for c in solid if not _is_gap(c, [k for k in solid if k is not c], lines, unit)]
 
 
+def is_ground(shape: Shape, lines: Sequence[TextLine], unit: float) -> bool:
+    """A patch no higher than a line of print, of one colour, without a border and with a word at the most."""
+    words = [line.text for line in lines if share(line.box, shape.box) > 0.3]
+    if shape.outline == "bar" or min(size(shape.box)) >= 2.2 * unit or len(words) > 1:
+        return False
+    if shape.filled:  # as dark as ink: no disc has dark letters in it
+        return shape.outline == "circle" and any(len(word) > 1 for word in words)
+    return shape.fill is not None and shape.stroke < 0.8 and all(len(word) <= 5 for word in words)
+
+
 def _has_words(shape: Shape, lines: Sequence[TextLine]) -> bool:
     return any(share(line.box, shape.box) > 0.5 for line in lines)
 

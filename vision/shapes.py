@@ -6,11 +6,12 @@ Knows nothing of BPMN: what a symbol means is decided in `assemble`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vision.candidates import propose
 from vision.containers import find_containers
 from vision.parts import Page, Scene, TextLine
-from vision.selection import HOST, select
+from vision.selection import HOST, is_ground, select
 from vision.sketch import HOST as SKETCHED
 from vision.sketch_frames import tidy
 from vision.walls import find_walls
@@ -19,6 +20,8 @@ from vision.walls import find_walls
 def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
     """All symbols and frames of the page. `lines` are used to tell letters from symbols."""
     walls = find_walls(page, lines)
-    shapes = select(propose(page, walls, lines), lines, page.unit, SKETCHED if page.photo else HOST)
-    scene = find_containers(page, walls, shapes, lines)
+    chosen = select(propose(page, walls, lines), lines, page.unit, SKETCHED if page.photo else HOST)
+    grounds = [shape for shape in chosen if is_ground(shape, lines, page.unit)]
+    shapes = [shape for shape in chosen if all(shape is not ground for ground in grounds)]
+    scene = replace(find_containers(page, walls, shapes, lines), grounds=tuple(ground.box for ground in grounds))
     return tidy(scene, lines, page.unit) if page.photo else scene

@@ -22,12 +22,13 @@ from vision.text_crop import LineCrop, photo_crop
 from vision.text_ink import Marks, even_light, find_marks, is_noisy
 from vision.text_language import join_lines, language_of
 from vision.text_lines import MarkLine, group_lines
-from vision.text_read import Reader
+from vision.text_read import SURE, Reader
 
-__all__ = ["TextReading", "join_lines", "read_changed", "read_text", "reread"]
+__all__ = ["TextReading", "join_lines", "read_changed", "read_grounds", "read_text", "reread"]
 
 Asked = Literal["auto", "en", "ru"]
 WORK_UNIT = 17.0  # line height, pixels, at which marks are looked for
+LEAST = 6  # pixels; lower grounds hold no letters
 TINY = 9.0  # uploaded pixels of a line below which reading is a gamble
 
 
@@ -94,6 +95,26 @@ def read_changed(page: Page, lines: Sequence[TextLine], changed: Bytes, language
         if _weight(line) > sum(_weight(old) for old in under) + 0.3:
             kept = [old for old in kept if all(old is not other for other in under)] + [line]
     return sorted(kept, key=lambda line: (line.box[1], line.box[0]))
+
+
+def read_grounds(page: Page, grounds: Sequence[Box], lines: Sequence[TextLine], language: Language) -> list[TextLine]:
+    """`lines` with what stands on the grounds of labels, one word or a few on each.
+
+    A flow often runs up to the letters there and is taken for a part of them. So the ground is cut out and read as it
+    is; the reading takes the place of less sure ones.
+    """
+    reader = Reader()
+    kept = list(lines)
+    for box in grounds:
+        x0, y0, x1, y1 = (max(0, round(v)) for v in box)
+        gray = page.gray[y0:y1, x0:x1]
+        line = reader.patch(gray, box, language) if min(gray.shape) >= LEAST else None
+        if line is None or line.confidence < SURE or not _says_something(line):
+            continue
+        under = [old for old in kept if _overlap(line.box, old.box) >= 0.5]
+        if all(old.confidence < line.confidence for old in under):
+            kept = [old for old in kept if all(old is not other for other in under)] + [line]
+    return kept
 
 
 def _weight(line: TextLine) -> float:

@@ -10,9 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
+import cv2
+import numpy as np
+
 from diagram.kinds import Language
 from vision import ocr_paddle, ocr_tesseract
-from vision.parts import TextLine, Word
+from vision.parts import Box, Bytes, TextLine, Word
 from vision.text_crop import LETTER, MARGIN, LineCrop
 from vision.text_language import alike, cyrillic, latin, repair
 
@@ -86,6 +89,28 @@ class Reader:
         if first and first.confidence < 0.7 and _size(first) >= 3:
             return _confirmed(first, self.tesseract(crop, "rus", 1.3 * LETTER))
         return first
+
+    def patch(self, gray: Bytes, box: Box, spoken: Language) -> TextLine | None:
+        """One short line on a ground of one colour, cut out so closely that its letters may touch the edge.
+
+        gray: (h, w); box: where it lies on the page.
+        """
+        if float(np.median(gray)) < 110:
+            gray = np.asarray(cv2.bitwise_not(gray), np.uint8)
+        if spoken == "ru" and "rus" in self.tongues:
+            size = 2 * LETTER / gray.shape[0]
+            scaled = cv2.resize(gray, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC)
+            edged = cv2.copyMakeBorder(scaled, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
+            words = [(piece.text, piece.confidence) for piece in ocr_tesseract.read(np.asarray(edged, np.uint8), "rus")]
+        elif self.paddle:
+            margin = max(2, gray.shape[0] // 4)
+            edged = cv2.copyMakeBorder(gray, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+            letters = ocr_paddle.read(np.asarray(edged, np.uint8))
+            words = [(letters.text.strip(), letters.confidence)]
+        else:
+            return None
+        text = " ".join(repair(word, spoken) for word, _ in words).strip(" -—|_")  # ends of the flow beneath
+        return TextLine(text, box, min(sure for _, sure in words)) if text else None
 
     def tesseract(self, crop: LineCrop, name: str, letter: float = LETTER) -> TextLine | None:
         """One reading by Tesseract from the clean cut."""
