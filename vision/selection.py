@@ -156,7 +156,8 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     if sum(inside(k.box, shape.box) for k in solid) >= 2 and shape.outline in BOXY:
         return True  # a frame; containers judge it
     if words:
-        return bitten == 0 or (bitten == 1 and shape.outline in BOXY and _fills(words, shape))
+        own = shape.outline in BOXY or shape.fill is not None
+        return bitten == 0 or (bitten == 1 and own and _fills(words, shape))
     if shape.fill is not None:
         return bitten == 0 and slender < 6
     if bitten or any(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline == "circle"):
