@@ -221,10 +221,23 @@ def _bars(page: Page) -> list[Shape]:
         x0, y0 = float(piece.left), float(piece.top)
         x1, y1 = x0 + piece.width, y0 + piece.height
         full = float((dark[piece.top : round(y1), piece.left : round(x1)] > 0).mean())
-        if long >= max(3 * unit, 5 * thick) and thick <= 1.1 * unit and full > 0.93:
+        slim = long >= max(3 * unit, 5 * thick) and thick <= 1.1 * unit and full > 0.93
+        if slim and not _runs_on(dark, (x0, y0, x1, y1), round(0.35 * unit)):
             corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
             out.append(Shape("bar", (x0, y0, x1, y1), corners, 0.0, full, filled=True))
     return out
+
+
+def _runs_on(dark: Bytes, box: Box, reach: int) -> bool:
+    """Whether a stroke goes on beyond one of its ends, as thick flows do: into a symbol, a head, a bend."""
+    x0, y0, x1, y1 = (round(v) for v in box)
+    lies = x1 - x0 > y1 - y0
+    beyond = (
+        (dark[y0:y1, max(0, x0 - reach) : max(0, x0 - 1)], dark[y0:y1, x1 + 1 : x1 + reach])
+        if lies
+        else (dark[max(0, y0 - reach) : max(0, y0 - 1), x0:x1], dark[y1 + 1 : y1 + reach, x0:x1])
+    )
+    return any(bool(part.any()) for part in beyond)
 
 
 def _small(page: Page, distance: NDArray[np.float32], contour: Floats) -> Shape | None:
