@@ -47,8 +47,9 @@ def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float, host
 
 def is_ground(shape: Shape, lines: Sequence[TextLine], unit: float) -> bool:
     """A patch no higher than a line of print, of one colour, without a border and with a word at the most."""
-    words = [line.text for line in lines if share(line.box, shape.box) > 0.3]
-    if shape.outline == "bar" or min(size(shape.box)) >= 2.2 * unit or len(words) > 1:
+    words = [line.text for line in lines if share(line.box, shape.box) > (0.6 if shape.filled else 0.3)]
+    highest = 1.4 if shape.outline == "circle" and not shape.filled else 2.2
+    if shape.outline == "bar" or min(size(shape.box)) >= highest * unit or len(words) > 1:
         return False
     if shape.filled:  # as dark as ink: no disc has dark letters in it
         return shape.outline == "circle" and any(len(word) > 1 for word in words)
