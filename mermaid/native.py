@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from mermaid import measure
+from mermaid import measure, routes
 from mermaid.sanitize import UnsafeSvgError, sanitize
 from mermaid.worker import Answer, TaskError, limit, serve
 
@@ -56,7 +56,9 @@ def render(request: Mapping[str, Any], body: bytes) -> Answer:
     wanted = request.get("format", "svg")
     svg = prune(draw(source, theme=request.get("theme") or ""))
     try:
-        svg = sanitize(svg, title=request.get("title", ""), description=request.get("description", ""))
+        svg = sanitize(
+            svg, title=request.get("title", ""), description=request.get("description", ""), change=routes.mend
+        )
     except UnsafeSvgError as error:
         raise TaskError("unsafe", str(error)) from error
     background = request.get("background") or "white"
@@ -162,7 +164,7 @@ def _engine(theme: str, pipeline: str) -> Any:
     config: dict[str, Any] = {
         "look": "classic",
         "htmlLabels": False,
-        "flowchart": {"htmlLabels": False},
+        "flowchart": {"htmlLabels": False, "minNodeWidth": 0, "wrappingWidth": 140},
         "fontFamily": _FONTS,
         "maxEdges": 5000,
         "themeVariables": {"fontFamily": _FONTS},

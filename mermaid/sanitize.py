@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from typing import Final
 
 SVG: Final = "http://www.w3.org/2000/svg"
@@ -40,8 +41,10 @@ class UnsafeSvgError(ValueError):
     """Not well-formed SVG, so nothing can be promised about it."""
 
 
-def sanitize(svg: str, *, title: str = "", description: str = "") -> str:
-    """The SVG without anything active or external.
+def sanitize(
+    svg: str, *, title: str = "", description: str = "", change: Callable[[ET.Element], None] | None = None
+) -> str:
+    """The SVG without anything active or external. `change` may alter the picture before it is cleaned.
 
     Raises:
         UnsafeSvgError: the text is no well-formed SVG.
@@ -54,6 +57,8 @@ def sanitize(svg: str, *, title: str = "", description: str = "") -> str:
         raise UnsafeSvgError(f"the SVG is not well formed: {error}") from error
     if root.tag != f"{{{SVG}}}svg":
         raise UnsafeSvgError("the picture is no SVG")
+    if change is not None:
+        change(root)
     _clean(root)
     _describe(root, title, description)
     ET.register_namespace("", SVG)
