@@ -50,3 +50,19 @@ class BusyError(DiascribeError):
     """A limit is reached for now."""
 
     retryable = True
+
+
+class IndexUnusableError(DiascribeError):
+    """The index of examples cannot be searched as it is."""
+
+
+class MissingIndexError(IndexUnusableError):
+    """No index has been built."""
+
+
+class StaleIndexError(IndexUnusableError):
+    """The index holds vectors of another embedder; comparing them would mean nothing."""
+
+
+class BrokenIndexError(IndexUnusableError):
+    """Files of the index are missing, truncated or changed."""

@@ -203,7 +203,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A training diagram: a picture (path), its graph and its description."""
+    """A training diagram: a picture (path), its graph and its description.
+
+    `score` and `reason` are set where it was chosen for a picture: how similar it is, and why it was chosen.
+    """
 
     id: str
     image: str
@@ -212,6 +215,9 @@ class Example:
     language: Language = "en"
     source: str = ""
     licence: str = ""
+    title: str = ""
+    score: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +251,10 @@ class Description:
                 for step in self.steps
             ],
             "engine": self.engine,
-            "examples": [example.id for example in self.examples],
+            "examples": [
+                {"id": example.id, "title": example.title, "score": example.score, "reason": example.reason}
+                for example in self.examples
+            ],
             "warnings": list(self.warnings),
             "timings": dict(self.timings),
         }

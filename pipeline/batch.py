@@ -19,6 +19,7 @@ from pipeline.build import describer
 from pipeline.describe import describe_page
 from pipeline.formats import FORMATS
 from pipeline.overlay import draw_overlay, png
+from pipeline.retrieve import Retrieval
 from pipeline.settings import Settings
 from pipeline.sources import Source
 from pipeline.workers import Lost, run_all
@@ -31,13 +32,21 @@ class Plan:
 
     format: a name in `FORMATS`. out: folder of the outputs; None keeps descriptions in the outcome instead.
     overlays: folder of the overlays, None for none. resume: leave out pages whose outputs are there and not older than
-    the picture.
+    the picture. examples: also tell of the training diagrams like it.
     """
 
     format: str = "text"
     out: Path | None = None
     overlays: Path | None = None
     resume: bool = False
+    examples: bool = False
+
+    def text(self, found: Description) -> str:
+        """The description in this format, with the examples where they are asked for and the format has room."""
+        from pipeline.formats import examples_text
+
+        shown = FORMATS[self.format].write(found)
+        return shown + examples_text(found) if self.examples and self.format in ("text", "table") else shown
 
     def outputs(self, name: str) -> tuple[Path, ...]:
         """The files that one page called `name` leads to."""
@@ -95,6 +104,7 @@ def make_worker(plan: Plan, settings: Settings) -> Callable[[Source], Outcome]:
     """The function that does one file; the reader is made once, when first needed."""
     _limit_threads(settings.threads)
     reader = functools.cache(functools.partial(describer, settings))
+    retrieval = Retrieval(settings)
 
     def work(source: Source) -> Outcome:
         start = time.perf_counter()
@@ -111,10 +121,9 @@ def make_worker(plan: Plan, settings: Settings) -> Callable[[Source], Outcome]:
                 skipped += 1
                 continue
             try:
-                image, description = describe_page(upload, number, settings, reader())
+                image, description = describe_page(upload, number, settings, reader(), retrieval)
                 if plan.out is not None:
-                    text = FORMATS[plan.format].write(description)
-                    write(plan.out / f"{name}{FORMATS[plan.format].suffix}", text.encode())
+                    write(plan.out / f"{name}{FORMATS[plan.format].suffix}", plan.text(description).encode())
                 if plan.overlays is not None:
                     write(plan.overlays / f"{name}.overlay.png", png(draw_overlay(image, description)))
                 found.append((name, description))

@@ -6,13 +6,17 @@ A registry is a dict name -> factory; an unknown name is an `UnknownNameError` t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from PIL import Image
 
 from diagram.errors import UnknownNameError
-from diagram.model import Description, Example
+from diagram.model import Description, Diagram, Example
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from retrieval.embedder import Embedder
+    from retrieval.index import Index
 
 T = TypeVar("T")
 
@@ -32,6 +36,28 @@ def _vision(settings: Settings) -> Describer:
 
 
 DESCRIBERS: Final[Mapping[str, Callable[[Settings], Describer]]] = {"auto": _vision, "vision": _vision}
+
+
+def _builtin(_: Settings, read: Read) -> Embedder:
+    from retrieval.builtin import BuiltinEmbedder
+
+    return BuiltinEmbedder(read)
+
+
+def _faiss(settings: Settings) -> Index:
+    from retrieval.faiss_index import FaissIndex
+
+    return FaissIndex(settings.index_dir)
+
+
+Read = Callable[[Image.Image], Diagram]
+EMBEDDERS: Final[Mapping[str, Callable[[Settings, Read], Embedder]]] = {"builtin": _builtin}
+INDEXES: Final[Mapping[str, Callable[[Settings], Index]]] = {"faiss": _faiss}
+
+
+def best_embedder(_: Settings) -> str:
+    """The name that "auto" stands for where nothing has been built yet."""
+    return "builtin"
 
 
 def describer(settings: Settings) -> Describer:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from diagram.errors import DiascribeError, UnknownNameError
-from pipeline import cli_draw
+from pipeline import cli_draw, cli_retrieval
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -38,6 +38,10 @@ def describe(
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write NAME.overlay.png: what was found, over the picture.")
     ] = False,
+    examples: Annotated[
+        bool,
+        typer.Option("--examples", help="Also print the training diagrams like it (text and table; JSON has them)."),
+    ] = False,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0: one per core, 4 at most.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Skip pictures whose outputs are there already.")] = False,
 ) -> None:
@@ -46,8 +50,10 @@ def describe(
 
     if resume and out is None:
         _usage("--resume needs --out DIR: it looks there for what is done")
-    settings = _settings(engine=engine, lang=lang)
-    raise typer.Exit(run_describe(pictures, settings, format, out, overlay=overlay, jobs=jobs, resume=resume))
+    chosen = settings(engine=engine, lang=lang)
+    raise typer.Exit(
+        run_describe(pictures, chosen, format, out, overlay=overlay, jobs=jobs, resume=resume, examples=examples)
+    )
 
 
 @app.command("eval")
@@ -69,8 +75,8 @@ def evaluate(
 
     if not truth.is_dir():
         _usage(f"{truth}: there is no such folder")
-    settings = _settings(engine=engine, lang=lang)
-    raise typer.Exit(run_evaluate(truth, settings, predictions=predictions, json_out=json, html_out=html, jobs=jobs))
+    chosen = settings(engine=engine, lang=lang)
+    raise typer.Exit(run_evaluate(truth, chosen, predictions=predictions, json_out=json, html_out=html, jobs=jobs))
 
 
 @app.command()
@@ -83,9 +89,10 @@ def doctor() -> None:
 
 
 cli_draw.register(app)
+cli_retrieval.register(app)
 
 
-def _settings(**changes: Any) -> Any:
+def settings(**changes: Any) -> Any:
     """The settings, with the options of a command over those of the environment. Defaults of options change nothing."""
     from pydantic import ValidationError
 

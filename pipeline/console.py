@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from diagram.errors import DiascribeError
 from diagram.model import Description
 from pipeline.batch import Outcome, Plan, describe_files, write
 from pipeline.build import DESCRIBERS, lookup
 from pipeline.evaluate import Row, calibrate, evaluate, read_truths, stages, to_json
-from pipeline.formats import CSV_HEADER, FORMATS, csv_line, csv_rows
+from pipeline.formats import CSV_HEADER, csv_line, csv_rows
 from pipeline.settings import Settings
 from pipeline.sources import find
 
@@ -34,6 +35,7 @@ def run_describe(
     overlay: bool = False,
     jobs: int = 0,
     resume: bool = False,
+    examples: bool = False,
 ) -> int:
     """Describe what the arguments name, print, and return the exit code."""
     lookup("engine", DESCRIBERS, settings.engine)
@@ -44,7 +46,9 @@ def run_describe(
     if len(sources) == 1 and not sources[0].path.exists():
         say(f"{sources[0].path}: there is no such file or folder")
         return 2
-    plan = Plan(format_name, out, (out or Path()) if overlay else None, resume)
+    plan = Plan(format_name, out, (out or Path()) if overlay else None, resume, examples)
+    if examples:
+        _tell_of_index(settings)
     start = time.perf_counter()
     outcomes = describe_files(sources, plan, settings, worker_count(jobs, len(sources)))
     read = failed = skipped = 0
@@ -125,6 +129,16 @@ def summary(rows: Sequence[Row]) -> str:
     pooled = "  ".join(f"{name} {value:.3f}" for name, value in total["micro"].items())
     lines.append(f"images {total['images']}  missing {total['missing']}  {means}  micro {pooled}")
     return "\n".join(lines)
+
+
+def _tell_of_index(settings: Settings) -> None:
+    """Say why there will be no examples, where that is known beforehand."""
+    from pipeline.retrieve import Retrieval
+
+    try:
+        Retrieval(settings).index.manifest()
+    except DiascribeError as error:
+        say(f"{error} ({error.hint})")
 
 
 def worker_count(jobs: int, items: int) -> int:
@@ -210,7 +224,7 @@ class _Printer:
         self._stream.flush()
 
     def _one(self, description: Description) -> str:
-        return FORMATS[self._plan.format].write(description)
+        return self._plan.text(description)
 
     def _several(self, name: str, description: Description) -> str:
         """One of many: JSON Lines, one CSV with a column more, else a heading above each."""

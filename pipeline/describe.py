@@ -14,6 +14,7 @@ from PIL import Image
 from diagram.model import Description
 from diagram.narrate import narrate
 from pipeline.build import Describer, describer
+from pipeline.retrieve import Retrieval
 from pipeline.settings import Settings
 from vision.load import Upload, open_upload
 
@@ -21,25 +22,29 @@ NOTHING_FOUND = "no diagram was found in the picture"
 
 
 def describe(
-    picture: Image.Image | str | Path | bytes, settings: Settings | None = None, reader: Describer | None = None
+    picture: Image.Image | str | Path | bytes,
+    settings: Settings | None = None,
+    reader: Describer | None = None,
+    retrieval: Retrieval | None = None,
 ) -> Description:
     """The graph of one picture, its title, text and steps.
 
     picture: an image, or a file (path or bytes; of several pages the first is read). reader: made from the settings
-    unless given, so that many pictures can share one.
+    unless given, so that many pictures can share one. retrieval: finds the examples; likewise.
 
     Raises:
         InputError: the file cannot be used. UnknownNameError: `settings.engine` names nothing.
     """
     settings = settings or Settings()
     reader = reader or describer(settings)
+    retrieval = retrieval or Retrieval(settings)
     if isinstance(picture, Image.Image):
-        return _told(reader.describe(picture), settings)
-    return describe_page(open_upload(picture, settings.limits), 0, settings, reader)[1]
+        return retrieval.with_examples(_told(reader.describe(picture), settings), picture)
+    return describe_page(open_upload(picture, settings.limits), 0, settings, reader, retrieval)[1]
 
 
 def describe_page(
-    upload: Upload, number: int, settings: Settings, reader: Describer
+    upload: Upload, number: int, settings: Settings, reader: Describer, retrieval: Retrieval | None = None
 ) -> tuple[Image.Image, Description]:
     """One page (0-based) of an upload, decoded, and its description.
 
@@ -49,7 +54,7 @@ def describe_page(
     start = time.perf_counter()
     image = upload.page(number)
     loaded = time.perf_counter() - start
-    found = describe(image, settings, reader)
+    found = describe(image, settings, reader, retrieval)
     return image, replace(found, timings={"load": loaded, **found.timings})
 
 

@@ -85,6 +85,7 @@ def evaluate(
             rows.append(Row(name, None, truth, EMPTY, score(truth, EMPTY), failure="no picture"))
         else:
             sources.append(Source(picture, name))
+    settings = settings.model_copy(update={"examples": 0})  # the reader is measured, not what it reminds of
     for outcome in describe_files(sources, Plan(), settings, jobs):
         name = outcome.source.name
         truth = truths[name]

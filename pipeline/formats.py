@@ -69,6 +69,14 @@ FORMATS: Final[Mapping[str, Format]] = {
 }
 
 
+def examples_text(found: Description) -> str:
+    """The training diagrams like it, a line each, under a heading."""
+    heading = {"en": "Similar examples:", "ru": "Похожие примеры:"}[found.diagram.language]
+    none = {"en": "none is close enough", "ru": "достаточно близких нет"}[found.diagram.language]
+    lines = [f"- {example.id}: {example.title or 'untitled'} ({example.reason})" for example in found.examples]
+    return "\n".join(["", heading, *(lines or [f"- {none}"])]) + "\n"
+
+
 def csv_rows(found: Description) -> list[tuple[str, ...]]:
     """One row per step: number, step, role, the steps that follow ("3", or "Да: 3; Нет: 5")."""
     return [(_cell(step.number), _cell(step.text), _cell(step.role), _cell(_next(step))) for step in found.steps]

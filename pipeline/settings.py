@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vision.load import Limits
+
+ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 class Settings(BaseSettings):
@@ -18,6 +21,11 @@ class Settings(BaseSettings):
 
     engine: what reads pictures ("auto": the best that is installed). lang: of text and description.
     max_bytes, max_pixels, max_pages: what is accepted as one upload. pdf_dpi: resolution of rendered PDF pages.
+    embedder: of the index of examples ("auto": CLIP where its weights are here, else the built-in one). clip_model:
+    its name or folder. index: "faiss", or "pgvector", whose server database_url names. index_dir, data_dir and
+    examples_dir: the index, the examples that come along, and the user's own. examples: how many may be shown with a
+    picture (0: none are looked for); examples_policy: how they are chosen; min_similarity: from which on (unset: the
+    embedder's).
     timeout: seconds after which a batch gives up on one picture. threads: of one reader (0: one per core).
     debug: let internal errors end the run with a traceback.
     """
@@ -30,6 +38,16 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=Limits().pixels, gt=0)
     max_pages: int = Field(default=Limits().pages, gt=0)
     pdf_dpi: int = Field(default=Limits().dpi, ge=36, le=600)
+    embedder: str = "auto"
+    clip_model: str = "clip-ViT-B-32"
+    index: str = "faiss"
+    database_url: SecretStr = SecretStr("")
+    index_dir: Path = ROOT / "index"
+    data_dir: Path = ROOT / "data" / "train"
+    examples_dir: Path = ROOT / "data" / "own"
+    examples: int = Field(default=3, ge=0, le=10)
+    examples_policy: Literal["adaptive", "fixed", "random"] = "adaptive"
+    min_similarity: float | None = Field(default=None, ge=-1, le=1)
     timeout: float = Field(default=300.0, gt=0)
     threads: int = Field(default=0, ge=0)
     debug: bool = False

@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-HEAVY = ("torch", "transformers", "sentence_transformers", "bitsandbytes", "streamlit", "cv2", "onnxruntime", "scipy")
+HEAVY = (
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "bitsandbytes",
+    "streamlit",
+    "cv2",
+    "onnxruntime",
+    "scipy",
+    "faiss",
+)
 
 
 def loaded_by(code: str) -> set[str]:
