@@ -337,10 +337,9 @@ def _how(state: _Open, asked: int) -> Any:
         return None
     import faiss
 
-    lists = state.faiss.nlist
-    return faiss.SearchParametersIVF(
-        nprobe=lists if 2 * asked > len(state.rows) else min(lists, probes(len(state.rows)))
-    )
+    how: Any = faiss.SearchParametersIVF()
+    how.nprobe = state.faiss.nlist if 2 * asked > len(state.rows) else probes(len(state.rows))
+    return how
 
 
 def list_count(count: int) -> int:

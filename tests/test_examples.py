@@ -137,7 +137,7 @@ def test_near_copies_are_noticed(retrieval, tmp_path):
     assert twin.id == "corp-contract"
     assert record.split == "train"
     assert put(retrieval, "ru/bpmnio-pizza")[1] is None
-    copy, twin = put(retrieval, "ru/bpmnio-pizza", name="copy")
+    _, twin = put(retrieval, "ru/bpmnio-pizza", name="copy")
     assert twin.id == "bpmnio-pizza"
     (tmp_path / "words.txt").write_text("Another description.")
     image = next(CHECK.glob("ru/bpmnio-pizza.png"))
