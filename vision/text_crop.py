@@ -67,11 +67,10 @@ class LineCrop:
         x0, y0, x1, y1 = self.line.box
         x0, y0 = max(0, x0 - 2), max(0, y0 - 2)
         x1, y1 = min(self.marks.gray.shape[1], x1 + 2), min(self.marks.gray.shape[0], y1 + 2)
-        wanted = np.zeros(int(self.marks.index[-1]) + 2, np.uint8)
-        wanted[self.marks.index[self.line.members]] = 1
-        labels = self.marks.labels[y0:y1, x0:x1]
-        mask = wanted[np.minimum(labels, len(wanted) - 1)]
-        mask = np.ones_like(mask) if whole else cv2.dilate(mask, np.ones((3, 3), np.uint8))
+        if whole:
+            mask = np.ones((y1 - y0, x1 - x0), np.uint8)
+        else:
+            mask = cv2.dilate(self.marks.mask(self.line.members, x0, y0, x1, y1), np.ones((3, 3), np.uint8))
         left, top = round(x0 / self.scale), round(y0 / self.scale)
         right, bottom = min(self.page.size[0], round(x1 / self.scale)), min(self.page.size[1], round(y1 / self.scale))
         gray = self._gray(left, top, right, bottom)

@@ -6,6 +6,7 @@ of words or languages, nor which marks are icons: a recogniser settles that.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -27,20 +28,25 @@ class Marks:
     """Components that may be (parts of) characters, of one polarity.
 
     gray: (H, W) uint8, dark ink on light paper (already turned over for light-on-dark marks).
-    labels: (H, W) int32, 0 where there is none; index: (n,) label of each mark, ascending.
-    boxes: (n, 4) int32 x0 y0 x1 y1, end exclusive; area: (n,) ink pixels.
+    ink: (H, W) uint8, 255 where ink is that belongs to no drawn line.
+    borders: of each mark, (k, 1, 2) int32 x y of its outer pixels; boxes: (n, 4) int32 x0 y0 x1 y1, end exclusive.
     hung: (n,) whether the mark touches a drawn line or border.
     barrier: (H + 1, W + 1) int32 integral of the ink that is no mark: borders and lines.
     """
 
     gray: Bytes
-    labels: Ints
-    index: Ints
+    ink: Bytes
+    borders: list[Ints]
     boxes: Ints
-    area: Ints
     hung: NDArray[np.bool_]
     barrier: Ints
     light: bool
+
+    def mask(self, members: Iterable[int], x0: int, y0: int, x1: int, y1: int) -> Bytes:
+        """(y1 - y0, x1 - x0) uint8, 1 where one of the marks is."""
+        out = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        cv2.drawContours(out, [self.borders[i] for i in members], -1, 1, cv2.FILLED, offset=(-x0, -y0))
+        return np.asarray(cv2.bitwise_and(out, out, mask=self.ink[y0:y1, x0:x1]), np.uint8)
 
 
 def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FLOOR) -> Marks | None:
@@ -48,37 +54,59 @@ def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FL
 
     gray: (H, W) uint8; unit: line height in pixels. None where a light pass finds no dark fill.
     """
-    fills = _dark_fills(gray, unit) if light else None
     if light:
+        fills = _dark_fills(gray, unit)
         if fills is None:
             return None
-        gray = cv2.bitwise_not(gray)
+        gray = np.asarray(cv2.bitwise_not(gray), np.uint8)
+        ink = _ink_inside(gray, fills, unit, floor)
+    else:
+        ink = _ink(gray, unit, floor)
+    rules = cv2.bitwise_or(_rules(ink, unit), cv2.transpose(_rules(np.asarray(cv2.transpose(ink), np.uint8), unit)))
+    free = np.asarray(cv2.subtract(ink, rules), np.uint8)
+    outlines, tree = cv2.findContours(free, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    links = np.empty((0, 4), np.int32) if tree is None else tree[0]
+    outer = np.flatnonzero(links[:, 3] < 0)
+    places = np.array([cv2.boundingRect(outlines[i]) for i in outer.tolist()], np.int32).reshape(-1, 4)
+    x, y, w, h = places.T
+    good = (h <= TALLEST * unit) & (w <= WIDEST * unit) & (w * h >= 2)
+    good &= (h <= 1.4 * unit) | (w <= 1.6 * unit) | (w > 4 * h)
+    walls = rules.copy()
+    for i in outer[~good & (w * h >= 2)].tolist():
+        cv2.drawContours(walls, outlines, i, 255, cv2.FILLED, hierarchy=tree, maxLevel=1)
+    _, walls = cv2.threshold(cv2.bitwise_and(walls, ink), 0, 1, cv2.THRESH_BINARY)
+    barrier = np.asarray(cv2.integral(walls, sdepth=cv2.CV_32S), np.int32)
+    borders = [np.asarray(outlines[i], np.int32) for i in outer[good].tolist()]
+    hung = np.zeros(len(borders), np.bool_)
+    if borders:
+        points = np.concatenate(borders)[:, 0]
+        starts = np.cumsum([0, *map(len, borders[:-1])])
+        beside = cv2.dilate(rules, np.ones((3, 3), np.uint8))
+        hung = np.logical_or.reduceat(beside[points[:, 1], points[:, 0]] > 0, starts)
+    boxes = np.stack([x, y, x + w, y + h], 1)[good].astype(np.int32)
+    return Marks(gray, free, borders, boxes, hung, barrier, light)
+
+
+def _ink(gray: Bytes, unit: float, floor: int) -> Bytes:
+    """(H, W) 255 where something is darker than its surroundings, and not merely the blur of what is darker still."""
     size = max(3, round(0.85 * unit) | 1)
     depth = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_RECT, (size, size)))
     near = max(3, round(0.5 * unit) | 1)
     contrast = cv2.dilate(depth, np.ones((near, near), np.uint8))
     limit = cv2.max(cv2.convertScaleAbs(contrast, alpha=SHARE), floor)
-    ink = cv2.compare(depth, limit, cv2.CMP_GT)
-    if fills is not None:
-        ink = cv2.bitwise_and(ink, fills)
-    rules = cv2.bitwise_or(_rules(ink, unit), cv2.transpose(_rules(cv2.transpose(ink), unit)))
-    free = cv2.subtract(ink, rules)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(free, connectivity=8, ltype=cv2.CV_32S)
-    x, y, w, h, area = stats.T
-    good = (h <= TALLEST * unit) & (w <= WIDEST * unit) & (w * h >= 2) & (area >= max(2, 0.0015 * unit * unit))
-    good &= (h <= 1.4 * unit) | (w <= 1.6 * unit) | (w > 4 * h)
-    good[0] = False
-    index = np.flatnonzero(good).astype(np.int32)
-    boxes = np.stack([x, y, x + w, y + h], 1)[index].astype(np.int32)
-    other = np.zeros(len(stats), np.uint8)
-    other[~good] = 1
-    other[0] = 0
-    walls = cv2.bitwise_or(cv2.compare(rules, 0, cv2.CMP_GT) // 255, other[labels])
-    barrier = np.asarray(cv2.integral(walls, sdepth=cv2.CV_32S), np.int32)
-    near = labels[cv2.dilate(rules, np.ones((3, 3), np.uint8)) > 0]
-    touched = np.zeros(len(stats), np.bool_)
-    touched[near] = True
-    return Marks(gray, labels, index, boxes, area[index].astype(np.int32), touched[index], barrier, light)
+    return np.asarray(cv2.compare(depth, limit, cv2.CMP_GT), np.uint8)
+
+
+def _ink_inside(gray: Bytes, fills: Bytes, unit: float, floor: int) -> Bytes:
+    """`_ink` where the fills are, else 0."""
+    out = np.zeros_like(gray)
+    reach = round(1.5 * unit) + 2  # how far a pixel's surroundings go
+    for border in cv2.findContours(fills, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
+        x, y, w, h = cv2.boundingRect(border)
+        left, top = max(0, x - reach), max(0, y - reach)
+        part = _ink(gray[top : y + h + reach, left : x + w + reach], unit, floor)
+        out[y : y + h, x : x + w] = part[y - top : y - top + h, x - left : x - left + w]
+    return np.asarray(cv2.bitwise_and(out, fills), np.uint8)
 
 
 def is_noisy(gray: Bytes) -> bool:
@@ -113,7 +141,7 @@ def _rules(ink: Bytes, unit: float) -> Bytes:
     """(H, W) level straight runs of ink that are drawn lines: long, and not the grown-together middle of small print,
     which has ink above and below it all along."""
     length = max(9, round(RULE * unit))
-    runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    runs = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)), np.uint8)
     reach = max(1, round(0.12 * unit))
     if len(ink) <= 2 * reach:
         return runs
@@ -121,47 +149,46 @@ def _rules(ink: Bytes, unit: float) -> Bytes:
     between = cv2.bitwise_and(cv2.bitwise_and(rest[: -2 * reach], rest[2 * reach :]), runs[reach:-reach])
     if cv2.countNonZero(between) < unit:  # less than one word
         return runs
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8, ltype=cv2.CV_32S)
-    x, y, w, h, area = stats.T
-    doubtful = (h <= 0.5 * unit) & (w <= 14 * unit)
-    doubtful[0] = False
-    if not doubtful.any():
-        return runs
-    total = cv2.integral(cv2.compare(ink, 0, cv2.CMP_GT) // 255, sdepth=cv2.CV_32S)
-
-    def counted(top: NDArray[np.int32], bottom: NDArray[np.int32]) -> NDArray[np.int32]:
-        top, bottom = np.clip(top, 0, ink.shape[0]), np.clip(bottom, 0, ink.shape[0])
-        return np.asarray(total[bottom, x + w] - total[top, x + w] - total[bottom, x] + total[top, x])
-
-    above, below = counted(y - reach, y), counted(y + h, y + h + reach)
-    inside = counted(y, y + h) - area
-    side = 0.3 * reach * w
-    print_ = doubtful & (above + inside / 2 > side) & (below + inside / 2 > side)
-    if print_.any():
-        runs[print_[labels]] = 0
+    for border in cv2.findContours(runs, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
+        x, y, w, h = cv2.boundingRect(border)
+        if h > 0.5 * unit or w > 14 * unit or not between[max(0, y - reach) : y + h - reach, x : x + w].any():
+            continue
+        own = cv2.countNonZero(runs[y : y + h, x : x + w])
+        inside = cv2.countNonZero(ink[y : y + h, x : x + w]) - own
+        above = cv2.countNonZero(ink[max(0, y - reach) : y, x : x + w]) if y else 0
+        below = cv2.countNonZero(ink[y + h : y + h + reach, x : x + w]) if y + h < len(ink) else 0
+        if min(above, below) + inside / 2 > 0.3 * reach * w:
+            cv2.drawContours(runs, [border], -1, 0, cv2.FILLED)
     return runs
 
 
 def _dark_fills(gray: Bytes, unit: float) -> Bytes | None:
     """(H, W) mask of regions dark enough for light letters and at least a line high; None when there are none."""
     step = max(1, int(unit // 8))
-    small = cv2.resize(gray, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA)
+    height, width = gray.shape
+    whole = gray[: height - height % step, : width - width % step]  # reducing by a whole number is fast
+    small = cv2.resize(whole, (width // step, height // step), interpolation=cv2.INTER_AREA)
     dark = cv2.compare(small, 190, cv2.CMP_LT)
     size = max(2, round(0.9 * unit / step))
-    kernel = np.ones((size, size), np.uint8)
     # letters are holes in the fill: close over them first, then ask for regions a line high
     closed = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((max(2, size // 2),) * 2, np.uint8))
-    fills = cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel)
+    fills = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    outlines, tree = cv2.findContours(fills, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if tree is None:
+        return None
     # thin dark drawings close to blots too: a true fill has solid parts
     solid = cv2.erode(dark, np.ones((max(2, size // 4),) * 2, np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(fills, connectivity=8)
-    kept = np.bincount(labels[solid > 0].ravel(), minlength=len(stats)) >= 0.12 * stats[:, cv2.CC_STAT_AREA]
-    # room for two letters at least
-    long = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) * step
-    short = np.minimum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) * step
-    kept &= (long >= 1.8 * unit) & (short >= 1.1 * unit)
-    kept[0] = False
-    if not kept.any():
+    mask = np.zeros_like(fills)
+    for number in np.flatnonzero(tree[0][:, 3] < 0).tolist():
+        x, y, w, h = cv2.boundingRect(outlines[number])
+        # room for two letters at least
+        if max(w, h) * step < 1.8 * unit or min(w, h) * step < 1.1 * unit:
+            continue
+        own = np.zeros((h, w), np.uint8)
+        cv2.drawContours(own, outlines, number, 255, cv2.FILLED, hierarchy=tree, maxLevel=1, offset=(-x, -y))
+        if cv2.countNonZero(cv2.bitwise_and(own, solid[y : y + h, x : x + w])) >= 0.12 * cv2.countNonZero(own):
+            mask[y : y + h, x : x + w] |= own
+    if not mask.any():
         return None
-    mask = np.where(kept[labels], 255, 0).astype(np.uint8)
-    return cv2.resize(mask, (gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(mask, np.uint8)
