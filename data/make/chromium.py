@@ -114,6 +114,46 @@ def measured(graph: Diagram, page: dict[str, Any], version: int) -> Diagram:
     )  # fmt: skip
 
 
+def shoot(
+    browser: Any, graph: Diagram, version: str, theme: str, words: dict[str, str]
+) -> tuple[Image.Image, Diagram]:  # fmt: skip
+    """The picture of a graph in Mermaid 10, 11 or 12, and the graph with its places in it. `words`: the options."""
+    bundles = Path(os.environ["MERMAID_DIR"])
+    back = words.get("bg", _PAGES[theme]).replace("0x", "#")
+    page = browser.new_page(device_scale_factor=2 if "x2" in words else 1, viewport={"width": 2200, "height": 1600})
+    page.set_content(f'<body style="margin:0;background:{back}"><div id="c" style="display:inline-block"></div></body>')
+    page.add_script_tag(path=str(bundles / f"m{version}" / "dist" / "mermaid.min.js"))
+    config: dict[str, Any] = {
+        "startOnLoad": False, "theme": theme, "deterministicIds": True,
+        "flowchart": {"useMaxWidth": False, "curve": words.get("curve", "basis")},
+    }  # fmt: skip
+    if "curve" not in words and version == "12":
+        config["flowchart"] = {"useMaxWidth": False}
+    if "font" in words:
+        config |= {
+            "fontFamily": words["font"].replace("_", " "),
+            "themeVariables": {"fontFamily": words["font"].replace("_", " ")},
+        }
+    if "hand" in words:
+        config |= {"look": "handDrawn", "handDrawnSeed": 7}
+    elif version == "12" and "classic" in words:
+        config |= {"look": "classic", "layout": "dagre"}
+    page.evaluate(
+        "async ([config, text]) => { mermaid.initialize(config);"
+        " const r = await mermaid.render('g', text); document.querySelector('#c').innerHTML = r.svg; }",
+        [config, source(graph, "LR" if "lr" in words else "TB", int(version))],
+    )
+    page.wait_for_timeout(150)
+    truth = measured(graph, page.evaluate(_READ), int(version))
+    shot = Image.open(io.BytesIO(page.locator("#c svg").first.screenshot())).convert("RGB")
+    page.close()
+    zoom = 2.0 if "x2" in words else 1.0
+    pad = 8 if zoom == 1 else 16
+    picture = Image.new("RGB", (shot.width + 2 * pad, shot.height + 2 * pad), back)
+    picture.paste(shot, (pad, pad))
+    return picture, degrade.carry(truth, (zoom, 0, pad, 0, zoom, pad), digits=6)
+
+
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -124,7 +164,6 @@ def main() -> int:
     args = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
-    bundles = Path(os.environ["MERMAID_DIR"])
     written = process.load(HERE / "processes")
     args.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
@@ -137,43 +176,8 @@ def main() -> int:
             after = parts[5].split() if len(parts) > 5 else []
             words = dict(word.partition("=")[::2] for word in options.split())
             graph = process.graph(written[which], "flow")
-            back = words.get("bg", _PAGES[theme]).replace("0x", "#")
-            page = browser.new_page(
-                device_scale_factor=2 if "x2" in words else 1, viewport={"width": 2200, "height": 1600}
-            )
-            page.set_content(
-                f'<body style="margin:0;background:{back}"><div id="c" style="display:inline-block"></div></body>'
-            )
-            page.add_script_tag(path=str(bundles / f"m{version}" / "dist" / "mermaid.min.js"))
-            config: dict[str, Any] = {
-                "startOnLoad": False, "theme": theme, "deterministicIds": True,
-                "flowchart": {"useMaxWidth": False, "curve": words.get("curve", "basis")},
-            }  # fmt: skip
-            if "curve" not in words and version == "12":
-                config["flowchart"] = {"useMaxWidth": False}
-            if "font" in words:
-                config |= {
-                    "fontFamily": words["font"].replace("_", " "),
-                    "themeVariables": {"fontFamily": words["font"].replace("_", " ")},
-                }
-            if "hand" in words:
-                config |= {"look": "handDrawn", "handDrawnSeed": 7}
-            elif version == "12" and "classic" in words:
-                config |= {"look": "classic", "layout": "dagre"}
-            page.evaluate(
-                "async ([config, text]) => { mermaid.initialize(config);"
-                " const r = await mermaid.render('g', text); document.querySelector('#c').innerHTML = r.svg; }",
-                [config, source(graph, "LR" if "lr" in words else "TB", int(version))],
-            )
-            page.wait_for_timeout(150)
-            truth = measured(graph, page.evaluate(_READ), int(version))
-            shot = Image.open(io.BytesIO(page.locator("#c svg").first.screenshot())).convert("RGB")
-            page.close()
-            zoom = 2.0 if "x2" in words else 1.0
-            pad = 8 if zoom == 1 else 16
-            picture = Image.new("RGB", (shot.width + 2 * pad, shot.height + 2 * pad), back)
-            picture.paste(shot, (pad, pad))
-            matrix: degrade.Matrix = (zoom, 0, pad, 0, zoom, pad)
+            picture, truth = shoot(browser, graph, version, theme, words)
+            matrix = degrade.KEEP
             rng = Random(zlib.crc32(f"after/{name}/{args.seed}".encode()))
             for step in after:
                 picture, more = degrade.STEPS[step](picture, rng)

@@ -213,7 +213,7 @@ def _lay_out(
                 node, (cx - w / 2, b[3] - h / 2, cx + w / 2, b[3] + h / 2), texts[node.id], kind="bound"
             )
     scene = Scene(diagram, width, height, [items[n.id] for n in diagram.nodes], [], bands)
-    _route(scene, style, down)
+    route(scene, style, down)
     if down:
         _turn(scene)
     for item in scene.items:
@@ -338,7 +338,8 @@ def _ports(item: Item, role: str, kind: str, style: Style, down: bool) -> list[P
     return out
 
 
-def _route(scene: Scene, style: Style, down: bool) -> None:
+def route(scene: Scene, style: Style, down: bool) -> None:
+    """Lay the flows between the boxes of the scene. Raises RuntimeError when one finds no way."""
     diagram = scene.diagram
     fs = label_size(style)
     router = Router(scene.width, scene.height)
@@ -417,4 +418,4 @@ def _turn(scene: Scene) -> None:
         band.box, band.header = box(band.box), box(band.header) if band.header else None
 
 
-__all__ = ["Lane", "lay_out", "layers"]
+__all__ = ["Lane", "lay_out", "layers", "route"]

@@ -1,12 +1,12 @@
 """Processes as plain text (`processes/*.txt`) and their reading into a graph in one of four notations.
 
 The notations: BPMN, flowchart, flowchart with lanes (cross-functional), UML activity. A file holds many processes.
-`= id: title` starts one; `pool NAME`, `lane KEY: name`, `ext KEY: name` (a pool shown as a closed box) and
-`party KEY: name` (a further pool with steps) give the roles; `KEY ID: kind[:trigger] text` (KEY `-` where there are
-no lanes) a step; `a > b > c: text` flows (the text belongs to the last one), `a => b: text` message flows, `a ~ b`
-associations. Kinds: start end mid throw bound@HOST · task user service send receive manual script rule · sub call ·
-box (an expanded sub-process, its steps written `kind^BOX`) · xor or and evt · docstep (a document among the steps) io
-conn · doc store note.
+`= id: title` starts one; `domain NAME` says where it comes from; `pool NAME`, `lane KEY: name`, `ext KEY: name` (a pool
+shown as a closed box) and `party KEY: name` (a further pool with steps) give the roles; `KEY ID: kind[:trigger] text`
+(KEY `-` where there are no lanes) a step; `a > b > c: text` flows (the text belongs to the last one), `a => b: text`
+message flows, `a ~ b` associations. Kinds: start end mid throw bound@HOST · task user service send receive manual
+script rule · sub call · box (an expanded sub-process, its steps written `kind^BOX`) · xor or and evt · docstep (a
+document among the steps) io conn · doc store note.
 Knows nothing of places and looks.
 """
 
@@ -55,6 +55,7 @@ class Process:
     id: str
     title: str
     language: str
+    domain: str = ""
     pool: str = ""
     lanes: list[tuple[str, str]] = field(default_factory=list)
     outside: list[tuple[str, str]] = field(default_factory=list)
@@ -105,7 +106,9 @@ def _line(line: str, language: str, out: list[Process]) -> None:
         out.append(Process(name.strip(), title.strip(), language))
         return
     process = out[-1]
-    if line.startswith("pool "):
+    if line.startswith("domain "):
+        process.domain = line[7:].strip()
+    elif line.startswith("pool "):
         process.pool = line[5:].strip()
     elif line.startswith("party "):
         key, name = line[6:].split(":", 1)
