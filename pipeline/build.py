@@ -44,6 +44,12 @@ def _builtin(_: Settings, read: Read) -> Embedder:
     return BuiltinEmbedder(read)
 
 
+def _clip(settings: Settings, _: Read) -> Embedder:
+    from retrieval.clip import ClipEmbedder
+
+    return ClipEmbedder(settings.clip_model, settings.device)
+
+
 def _faiss(settings: Settings) -> Index:
     from retrieval.faiss_index import FaissIndex
 
@@ -51,13 +57,15 @@ def _faiss(settings: Settings) -> Index:
 
 
 Read = Callable[[Image.Image], Diagram]
-EMBEDDERS: Final[Mapping[str, Callable[[Settings, Read], Embedder]]] = {"builtin": _builtin}
+EMBEDDERS: Final[Mapping[str, Callable[[Settings, Read], Embedder]]] = {"builtin": _builtin, "clip": _clip}
 INDEXES: Final[Mapping[str, Callable[[Settings], Index]]] = {"faiss": _faiss}
 
 
-def best_embedder(_: Settings) -> str:
-    """The name that "auto" stands for where nothing has been built yet."""
-    return "builtin"
+def best_embedder(settings: Settings) -> str:
+    """The name that "auto" stands for where nothing has been built yet: clip where its weights are here."""
+    from retrieval.clip import usable
+
+    return "clip" if usable(settings.clip_model) else "builtin"
 
 
 def describer(settings: Settings) -> Describer:

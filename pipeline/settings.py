@@ -22,10 +22,10 @@ class Settings(BaseSettings):
     engine: what reads pictures ("auto": the best that is installed). lang: of text and description.
     max_bytes, max_pixels, max_pages: what is accepted as one upload. pdf_dpi: resolution of rendered PDF pages.
     embedder: of the index of examples ("auto": CLIP where its weights are here, else the built-in one). clip_model:
-    its name or folder. index: "faiss", or "pgvector", whose server database_url names. index_dir, data_dir and
-    examples_dir: the index, the examples that come along, and the user's own. examples: how many may be shown with a
-    picture (0: none are looked for); examples_policy: how they are chosen; min_similarity: from which on (unset: the
-    embedder's).
+    its name or folder. device: of models, "auto", "cpu" or "cuda". index: "faiss", or "pgvector", whose server
+    database_url names. index_dir, data_dir and examples_dir: the index, the examples that come along, and the user's
+    own. examples: how many may be shown with a picture (0: none are looked for); examples_policy: how they are chosen;
+    min_similarity: from which on (unset: the embedder's).
     timeout: seconds after which a batch gives up on one picture. threads: of one reader (0: one per core).
     debug: let internal errors end the run with a traceback.
     """
@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     pdf_dpi: int = Field(default=Limits().dpi, ge=36, le=600)
     embedder: str = "auto"
     clip_model: str = "clip-ViT-B-32"
+    device: str = "auto"
     index: str = "faiss"
     database_url: SecretStr = SecretStr("")
     index_dir: Path = ROOT / "index"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
+from diagram.errors import DiascribeError, MissingDependencyError
 from diagram.model import Diagram
 from retrieval.builtin import BuiltinEmbedder
+from retrieval.clip import ClipEmbedder, download, find, squared, usable
 from retrieval.embedder import Picture
+from tests import samples, tiny_clip
 from tests.random_diagrams import diagrams
 
 ROOT = Path(__file__).parents[1]
@@ -35,9 +39,20 @@ def unread(_: Image.Image) -> Diagram:
     raise AssertionError("a known graph is not read again")
 
 
-@pytest.fixture(params=["builtin"])
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """Tiny random CLIP models: (folder in transformers' layout, in sentence-transformers' layout)."""
+    pytest.importorskip("sentence_transformers", reason="pip install 'diascribe[models]'")
+    folder = tmp_path_factory.mktemp("clip")
+    plain = tiny_clip.make(folder / "plain")
+    return plain, tiny_clip.wrapped(plain, folder / "wrapped")
+
+
+@pytest.fixture(params=["builtin", "clip"])
 def embedder(request):
-    return BuiltinEmbedder(unread)
+    return (
+        BuiltinEmbedder(unread) if request.param == "builtin" else ClipEmbedder(str(request.getfixturevalue("tiny")[0]))
+    )
 
 
 def test_vectors_have_the_shape_and_length_they_promise(embedder):
@@ -130,3 +145,111 @@ def test_any_graph_can_be_embedded(graph):
 
 def unread_picture() -> Image.Image:
     raise AssertionError("the built-in embedder needs no pixels")
+
+
+# CLIP, through the real sentence-transformers
+
+
+def test_both_layouts_and_a_saved_copy_give_the_same_vectors(tiny, tmp_path):
+    pictures = [picture("en/gv-pay"), picture("ru/bpmnio-pizza")]
+    plain, wrapped = (ClipEmbedder(str(folder)) for folder in tiny)
+    assert plain.dim == wrapped.dim == 16
+    vectors = plain.embed(pictures)
+    assert np.allclose(vectors, wrapped.embed(pictures), atol=1e-5)
+    from sentence_transformers import SentenceTransformer
+
+    SentenceTransformer(str(tiny[0])).save(str(tmp_path / "saved"))
+    saved = ClipEmbedder(str(tmp_path / "saved"))
+    assert np.allclose(vectors, saved.embed(pictures), atol=1e-5)
+    assert np.allclose(plain.embed_text(["loan"]), saved.embed_text(["loan"]), atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_pictures_of_every_mode_and_size_go_into_one_batch(tiny, mode):
+    embedder = ClipEmbedder(str(tiny[0]))
+    images = [samples.picture(mode, size) for size in ((300, 20), (20, 300), (64, 64))]
+    images += [Image.new("RGB", (1, 1)), Image.new("RGB", (500, 400), "white")]
+    vectors = embedder.embed([Picture(lambda image=image: image) for image in images])
+    assert vectors.shape == (5, 16)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    if mode in ("L", "P", "RGB", "RGBA"):
+        alone = embedder.embed([Picture(lambda: samples.picture("RGB", (300, 20)))])
+        assert np.allclose(vectors[0], alone[0], atol=1e-3)
+
+
+def test_wide_pictures_are_padded_not_cropped_and_transparency_is_white():
+    wide = Image.new("RGBA", (40, 10), (0, 0, 0, 0))
+    wide.putpixel((0, 5), (255, 0, 0, 255))
+    square = squared(wide)
+    assert (square.size, square.mode) == ((40, 40), "RGB")
+    assert square.getpixel((0, 20)) == (255, 0, 0)
+    assert square.getpixel((20, 20)) == (255, 255, 255)
+
+
+def test_long_texts_and_batches_beyond_one(tiny):
+    embedder = ClipEmbedder(str(tiny[0]))
+    texts = embedder.embed_text(["слово " * 500, "word", ""])
+    assert texts.shape == (3, 16)
+    many = embedder.embed([Picture(lambda i=i: Image.new("RGB", (9, 9), (i, i, i))) for i in range(70)])
+    assert many.shape == (70, 16)
+
+
+def test_other_weights_have_another_fingerprint(tiny, tmp_path):
+    plain, wrapped = (ClipEmbedder(str(folder)).fingerprint for folder in tiny)
+    shutil.copytree(tiny[0], tmp_path / "copy" / "plain")
+    assert ClipEmbedder(str(tmp_path / "copy" / "plain")).fingerprint == plain
+    assert ClipEmbedder(str(tiny_clip.make(tmp_path / "other" / "plain", seed=1))).fingerprint != plain
+    assert plain != wrapped
+
+
+def test_missing_weights_fail_fast_and_name_the_command_that_fetches_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    embedder = ClipEmbedder("clip-ViT-B-32")
+    for act in (lambda: embedder.fingerprint, lambda: embedder.embed([picture("en/gv-pay")])):
+        with pytest.raises(MissingDependencyError, match="not on this machine") as raised:
+            act()
+        assert "diascribe models download clip" in raised.value.hint
+    assert not usable("clip-ViT-B-32")
+
+
+def test_weights_in_the_cache_of_the_hub_are_found(tiny, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--sentence-transformers--clip-ViT-B-32" / "snapshots" / "abc"
+    shutil.copytree(tiny[1], snapshot)
+    assert find("clip-ViT-B-32") == snapshot
+    assert usable("clip-ViT-B-32")
+    assert download("clip-ViT-B-32") == snapshot
+    assert ClipEmbedder("clip-ViT-B-32").embed_text(["loan"]).shape == (1, 16)
+
+
+def test_broken_weights_are_an_error_with_a_mend(tiny, tmp_path):
+    shutil.copytree(tiny[0], tmp_path / "broken")
+    (tmp_path / "broken" / "config.json").write_text("{")
+    with pytest.raises(MissingDependencyError, match="cannot be loaded"):
+        ClipEmbedder(str(tmp_path / "broken")).embed_text(["loan"])
+
+
+def test_a_model_that_cannot_be_fetched_says_what_to_do(monkeypatch, tmp_path):
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(DiascribeError, match="cannot be fetched") as raised:
+        download("no/such name")
+    assert "DIASCRIBE_CLIP_MODEL" in raised.value.hint
+
+
+def test_an_index_by_clip_is_used_until_another_embedder_is_asked_for(tiny, monkeypatch, tmp_path):
+    from diagram.errors import StaleIndexError
+    from pipeline.curate import add_example
+    from pipeline.retrieve import Retrieval
+    from pipeline.settings import Settings
+
+    folders = {"index_dir": tmp_path / "index", "examples_dir": tmp_path / "own", "data_dir": tmp_path / "none"}
+    settings = Settings(clip_model=str(tiny[1]), **folders)
+    retrieval = Retrieval(settings)
+    path = CHECK / "en" / "gv-pay.png"
+    add_example(retrieval, path, path.with_suffix(".json"))
+    assert retrieval.build().manifest.embedder.name == "clip"
+    assert Retrieval(settings).by_picture(Image.open(path), 1)[0].score > 0.999
+    assert Retrieval(settings).by_text("payment", 1)[0].record.id == "gv-pay"
+    with pytest.raises(StaleIndexError):
+        Retrieval(settings.model_copy(update={"embedder": "builtin"})).by_text("payment", 1)
