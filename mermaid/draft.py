@@ -29,7 +29,6 @@ LONGEST_OWN: Final = 5_000_000
 LONGEST_JSON: Final = 20_000_000
 """Characters of JSON that are accepted."""
 _MOST_LINES: Final = 10_000
-_MOST_WARNINGS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,8 @@ def draft(text: str, language: Literal["auto", "en", "ru"] = "auto") -> Draft:
         _limit("characters", len(text), LONGEST_TEXT)
         _limit("lines", text.count("\n") + 1, _MOST_LINES)
         found = read_arrows(text, spoken) if is_arrows(text) else read_outline(text, spoken)
-    diagram, warnings = found
-    unique = list(dict.fromkeys(map(_short, warnings)))
-    if len(unique) > _MOST_WARNINGS:
-        unique[_MOST_WARNINGS:] = [f"{len(unique) - _MOST_WARNINGS} more places were not understood."]
-    return Draft(diagram, tuple(unique))
+    diagram, remarks = found
+    return Draft(diagram, remarks.told())
 
 
 def _limit(what: str, count: int, most: int) -> None:
@@ -92,7 +88,3 @@ def _without_fence(text: str) -> str:
     """The text inside a Markdown fence that encloses all of it."""
     match = re.fullmatch(r"\s*```\w*\n(.*)\n```\s*", text, re.DOTALL)
     return match[1] if match else text
-
-
-def _short(warning: str) -> str:
-    return warning if len(warning) <= 200 else warning[:199].rstrip() + "…"

@@ -11,6 +11,7 @@ from typing import Final
 
 from diagram.kinds import Language, NodeType
 from diagram.model import Diagram, Edge, Lane, Node
+from mermaid.draft_remarks import Remarks
 from mermaid.draft_sentences import SentenceReader
 
 __all__ = ["is_arrows", "read_arrows"]
@@ -43,9 +44,9 @@ def is_arrows(text: str) -> bool:
     return chains > 0 and 2 * chains >= len(lines) and not numbered
 
 
-def read_arrows(text: str, language: Language) -> tuple[Diagram, list[str]]:
+def read_arrows(text: str, language: Language) -> tuple[Diagram, Remarks]:
     """The graph of the chains and warnings that quote all other lines."""
-    warnings: list[str] = []
+    warnings = Remarks(language)
     roles = SentenceReader(language, warnings)
     lanes: dict[str, Lane] = {}
     nodes: dict[tuple[str, str], list[str]] = {}  # by role and words: id, type word, text
@@ -55,7 +56,7 @@ def read_arrows(text: str, language: Language) -> tuple[Diagram, list[str]]:
         parts, labels = _split(line.strip())
         if len(parts) < 2 or not all(parts):
             if line.strip():
-                warnings.append(f"Not understood: {line.strip()}")
+                warnings.note("unclear", line.strip())
             continue
         chain = []
         for part in parts:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from diagram.kinds import DiagramKind, EdgeKind, Language, NodeType, Trigger
 from diagram.model import Diagram, Edge, Lane, Node
+from mermaid.draft_remarks import Remarks
 
 __all__ = ["Entry", "Ledger", "Reference"]
 
@@ -38,15 +39,15 @@ class Entry:
 class Ledger:
     """Entries and flows in the order in which they are read."""
 
+    warnings: Remarks
     entries: list[Entry] = field(default_factory=list)
     flows: list[tuple[Reference, Reference, str, EdgeKind]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
     _known: dict[str, int] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
         """Enter a node; of two with the same number, references mean the first."""
         if entry.number in self._known:
-            self.warnings.append(f"Number {entry.number} is given twice; references to it mean the first.")
+            self.warnings.note("twice", entry.number)
         else:
             self._known[entry.number] = len(self.entries)
         self.entries.append(entry)
@@ -83,7 +84,7 @@ class Ledger:
             ends = [self._end(reference, ids) for reference in (source, target)]
             if ends[0] is None or ends[1] is None:
                 missing = source if ends[0] is None else target
-                self.warnings.append(f"There is no step {missing[1]}; the flow to or from it is left out.")
+                self.warnings.note("no_step", missing[1])
                 continue
             edges.append(Edge(f"e{len(edges) + 1}", ends[0], ends[1], text, edge_kind))
         return Diagram(kind, tuple(nodes), tuple(edges), tuple(lanes), language)
@@ -99,7 +100,7 @@ class Ledger:
         if name is None:
             return None
         if name not in self._known or name == number:
-            self.warnings.append(f"There is no step {name} that step {number} could belong to.")
+            self.warnings.note("no_owner", name, number)
             return None
         return f"n{self._known[name] + 1}"
 

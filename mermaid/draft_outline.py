@@ -15,6 +15,7 @@ from typing import Final
 
 from diagram.kinds import Language
 from diagram.model import Diagram
+from mermaid.draft_remarks import Remarks
 from mermaid.draft_sentences import SentenceReader, bare_condition
 from mermaid.draft_statements import Action, Choice, Goto, Loop, Parallel, Statement, Stop, build, capital
 
@@ -54,9 +55,9 @@ class _Item:
     inner: list[_Item] = field(default_factory=list)
 
 
-def read_outline(text: str, language: Language) -> tuple[Diagram, list[str]]:
+def read_outline(text: str, language: Language) -> tuple[Diagram, Remarks]:
     """The graph that the text tells, as far as the rules reach, and warnings that quote the rest."""
-    warnings: list[str] = []
+    warnings = Remarks(language)
     text = _BLANK.sub(" ", text)
     reader = _Reader(language, warnings)
     items = _tree(_items(text, warnings, reader.begins))
@@ -64,7 +65,7 @@ def read_outline(text: str, language: Language) -> tuple[Diagram, list[str]]:
     return build(statements, language, warnings), warnings
 
 
-def _items(text: str, warnings: list[str], opens: Callable[[str], bool]) -> list[_Item]:
+def _items(text: str, warnings: Remarks, opens: Callable[[str], bool]) -> list[_Item]:
     """One item a line; a line that goes on with the sentence before it is added to that item.
 
     Lines above a list are its heading unless they end a sentence or open something (`opens`).
@@ -79,7 +80,7 @@ def _items(text: str, warnings: list[str], opens: Callable[[str], bool]) -> list
             continue
         if re.match(r"\s*(?:#{1,6}\s|```|-{3,}\s*$|={3,}\s*$|[↓→⬇|▼]+\s*$)", line):
             if not line.lstrip().startswith(("```", "---", "===", "↓", "→", "⬇", "|", "▼")) and out:
-                warnings.append(f"Taken as a heading, not as a step: {line.strip()}")
+                warnings.note("heading", line.strip())
             continue
         if _CLOSES.fullmatch(line):
             continue
@@ -111,7 +112,8 @@ def _items(text: str, warnings: list[str], opens: Callable[[str], bool]) -> list
             and not item.text.endswith((".", "!", "?"))
             and (not out[first].bullet or i in before_blank or item.text.endswith(":"))
         }
-        warnings.extend(f"Taken as a heading, not as a step: {out[i].text}" for i in sorted(headings))
+        for i in sorted(headings):
+            warnings.note("heading", out[i].text)
         out = [item for i, item in enumerate(out) if i not in headings]
     return out
 
@@ -159,7 +161,7 @@ def _opens(item: _Item) -> bool:
 
 
 class _Reader:
-    def __init__(self, language: Language, warnings: list[str]) -> None:
+    def __init__(self, language: Language, warnings: Remarks) -> None:
         self.sentences = SentenceReader(language, warnings)
         self.words = self.sentences.words
         self.warnings = warnings
@@ -181,7 +183,7 @@ class _Reader:
 
     def item(self, item: _Item, out: list[Statement], depth: int, role: str) -> None:
         if not any(char.isalnum() for char in item.text):
-            self.warnings.append(f"Not understood: {item.text}")
+            self.warnings.note("unclear", item.text)
             return
         if item.inner and self.opens(item, out, depth, role):
             return
@@ -266,7 +268,7 @@ class _Reader:
                 out.append(Loop(until["cond"], body, first=False, until=True, role=role))
             else:
                 out.extend(body)
-                self.warnings.append(f"It is not said until when this repeats: {item.text}")
+                self.warnings.note("until", item.text)
             return True
         match = words.parallel.fullmatch(said)
         if match and (not match["body"] or not words.verb.match(match["body"]) or item.text.rstrip().endswith(":")):

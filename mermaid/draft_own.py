@@ -15,6 +15,7 @@ from diagram.phrases import ENDS
 from diagram.roles import Roles
 from mermaid.draft_graph import Entry, Ledger
 from mermaid.draft_phrases import NUMBER, READERS, PhraseReader
+from mermaid.draft_remarks import Remarks
 
 __all__ = ["read_own"]
 
@@ -24,7 +25,7 @@ _BULLET: Final = re.compile(r"( *)- (.*)")
 _LINKS: Final[dict[str, EdgeKind]] = {"messages": "message", "links": "association", "others": "sequence"}
 
 
-def read_own(text: str) -> tuple[Diagram, list[str]] | None:
+def read_own(text: str) -> tuple[Diagram, Remarks] | None:
     """The graph that the text tells and warnings; None when the text is not of this form.
 
     Raises:
@@ -47,7 +48,7 @@ class _OwnText:
         self.reader = reader
         self.kind = kind
         self.language: Language = reader.say.language
-        self.ledger = Ledger()
+        self.ledger = Ledger(Remarks(self.language))
         self.lanes: list[Lane] = []
         self.outer: list[str] = []
         self.roles: dict[str, str] = {}
@@ -55,7 +56,7 @@ class _OwnText:
         self.onward: dict[int, bool] = {}  # by place of the entry: whether what follows it is said
         self.keys: list[str] = []
 
-    def read(self, lines: list[str]) -> tuple[Diagram, list[str]]:
+    def read(self, lines: list[str]) -> tuple[Diagram, Remarks]:
         sections = {heading: key for key, heading in self.reader.say.sections.items()}
         section = "steps"
         for line in lines:
@@ -65,7 +66,7 @@ class _OwnText:
                 self._name_roles()
                 section = sections[line]
             elif not self._line(section, line):
-                self.ledger.warnings.append(f"Not understood: {line.strip()}")
+                self.ledger.warnings.note("unclear", line.strip())
         self._follow()
         diagram = self.ledger.diagram(self.kind, self.language, self.lanes)
         return diagram, self.ledger.warnings
@@ -119,7 +120,7 @@ class _OwnText:
         for sentence in self.reader.sentences(text[head.end :].removeprefix(".").strip()):
             if isinstance(sentence, str) or not self._sentence(entry, place, *sentence):
                 said = sentence if isinstance(sentence, str) else text
-                self.ledger.warnings.append(f"Not understood: {said}")
+                self.ledger.warnings.note("unclear", said)
         return True
 
     def _sentence(self, entry: Entry, place: int, key: str, numbers: list[str]) -> bool:

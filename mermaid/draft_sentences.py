@@ -11,6 +11,7 @@ from typing import Final
 
 from diagram.kinds import Language
 from mermaid.draft_lexicon import LEXICONS, Lexicon
+from mermaid.draft_remarks import Remarks
 from mermaid.draft_statements import Action, Choice, Goto, Loop, Parallel, Statement, Stop, capital
 
 __all__ = ["SentenceReader", "bare_condition"]
@@ -28,7 +29,7 @@ _COMMA: Final = re.compile(r"\s*(?:,|:|\s[—–-])\s+")
 class SentenceReader:
     """Reads the sentences of one language."""
 
-    def __init__(self, language: Language, warnings: list[str]) -> None:
+    def __init__(self, language: Language, warnings: Remarks) -> None:
         self.words: Lexicon = LEXICONS[language]
         self.warnings = warnings
 
@@ -53,7 +54,7 @@ class SentenceReader:
         if not text:
             return
         if self.words.remark.match(text):
-            self.warnings.append(f"Taken as a remark, not as a step: {text}")
+            self.warnings.note("aside", text)
             return
         if len(text) > _LONGEST or depth > _DEEPEST:
             out.append(Action(text, role))
@@ -114,7 +115,7 @@ class SentenceReader:
         if answer and out:
             return self._answer(capital(answer["label"]), answer["body"], out, role, depth)
         if token and (token["else"] or token["elif"]):
-            self.warnings.append(f"It is not said what this is the other case of: {text}")
+            self.warnings.note("other_case", text)
         beside = self.words.meanwhile.match(text)
         if beside and last is not None and not isinstance(last, Goto | Stop):
             branch = self._body(beside["body"], role, depth)

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from diagram.kinds import DiagramKind, Language, NodeType
 from diagram.model import Diagram, Edge, Lane, Node
+from mermaid.draft_remarks import Remarks
 
 __all__ = ["Action", "Choice", "Goto", "Loop", "Parallel", "Statement", "Stop", "build"]
 
@@ -124,7 +125,7 @@ _WORDS: Final[dict[Language, tuple[str, str, str, str, str]]] = {
 }
 
 
-def build(statements: Sequence[Statement], language: Language, warnings: list[str]) -> Diagram:
+def build(statements: Sequence[Statement], language: Language, warnings: Remarks) -> Diagram:
     """The graph of the statements: BPMN when somebody is named for a step, else a flowchart.
 
     What cannot be resolved is appended to `warnings`.
@@ -133,7 +134,7 @@ def build(statements: Sequence[Statement], language: Language, warnings: list[st
 
 
 class _Builder:
-    def __init__(self, language: Language, warnings: list[str]) -> None:
+    def __init__(self, language: Language, warnings: Remarks) -> None:
         self.language = language
         self.warnings = warnings
         self.yes, self.no, self.otherwise, self.start, self.end = _WORDS[language]
@@ -316,15 +317,14 @@ class _Builder:
                     break
                 name = self.jumps[name]
             target = self.numbers.get(name) or self.labels.get(name.casefold().rstrip("?"))
-            warning = f"There is no such step: {goto.quoted}"
-            if target is None and warning not in self.warnings:
-                self.warnings.append(warning)
+            if target is None:
+                self.warnings.note("no_target", goto.quoted)
             return target
 
         for source, label in loose:
             self.edges.append((source, resolve, label))
         if not loose:
-            self.warnings.append(f"Nothing leads here: {goto.quoted}")
+            self.warnings.note("nothing_leads", goto.quoted)
         return []
 
 

@@ -15,6 +15,7 @@ from diagram.model import Diagram, Lane
 from diagram.phrases import ENDS, MEANING, PLAIN_TYPE, guess_kind
 from mermaid.draft_graph import Entry, Ledger, Reference
 from mermaid.draft_phrases import READERS, PhraseReader
+from mermaid.draft_remarks import Remarks
 
 __all__ = ["cells", "read_table"]
 
@@ -54,7 +55,7 @@ def cells(line: str) -> list[str] | None:
     return out
 
 
-def read_table(text: str, language: Language) -> tuple[Diagram, list[str]] | None:
+def read_table(text: str, language: Language) -> tuple[Diagram, Remarks] | None:
     """The graph that the table tells and warnings; None when the text does not begin with a table of steps.
 
     Raises:
@@ -71,7 +72,7 @@ def read_table(text: str, language: Language) -> tuple[Diagram, list[str]] | Non
     for line in lines[first + 1 :]:
         row = cells(line)
         if row is None or len(row) < 2 or len(row) > len(heading):
-            table.ledger.warnings.append(f"Not understood: {line.strip()}")
+            table.ledger.warnings.note("unclear", line.strip())
         elif not all(_RULE.fullmatch(cell) for cell in row):
             table.row([*row, *[""] * (len(heading) - len(row))])
     return table.finish()
@@ -94,7 +95,7 @@ class _Table:
         self.reader = reader
         self.columns = columns
         self.own = own
-        self.ledger = Ledger()
+        self.ledger = Ledger(Remarks(reader.say.language))
         self.lanes: dict[tuple[str, ...], Lane] = {}
         self.kind: DiagramKind | None = None
         self.rows: list[tuple[str, str, str | None, str]] = []  # number, step, lane, next
@@ -116,7 +117,7 @@ class _Table:
             (number or str(len(self.rows) + 1), step, self._lane(cell.get("role", "")), cell.get("next", ""))
         )
 
-    def finish(self) -> tuple[Diagram, list[str]]:
+    def finish(self) -> tuple[Diagram, Remarks]:
         references = self._references()
         onward = [self.reader.onward(following, references) for *_, following in self.rows]
         heads = [self.reader.head(step, 0, "bpmn") for _, step, _, _ in self.rows]
@@ -197,4 +198,4 @@ class _Table:
             if number is not None:
                 self.ledger.flow(("node", source), ("node", number), label)
             elif said and said.casefold() not in _NOTHING:
-                self.ledger.warnings.append(f"Not understood: {said}")
+                self.ledger.warnings.note("unclear", said)

@@ -241,6 +241,18 @@ def test_what_is_not_understood_is_quoted(text: str, quoted: str) -> None:
     assert any(quoted.lower() in warning.lower() for warning in draft(text).warnings)
 
 
+@pytest.mark.parametrize(
+    ("text", "warnings"),
+    [
+        ("1. Взять\n2. Перейти к шагу 7", ("Такого шага нет: Перейти к шагу 7",)),
+        ("1. Take it\n2. Go to step 7", ("There is no such step: Go to step 7",)),
+        ("| Шаг | Роль |\n|---|---|\n| Взять | Анна |\nпросто так", ("Не понято: просто так",)),
+    ],
+)
+def test_warnings_speak_the_language_of_the_text(text: str, warnings: tuple[str, ...]) -> None:
+    assert draft(text).warnings == warnings
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.txt")), ids=lambda path: path.name)
 def test_the_bundled_examples_are_understood_in_full(path: Path) -> None:
     result = draft(path.read_text(encoding="utf-8"))

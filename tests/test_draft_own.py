@@ -100,9 +100,9 @@ def test_edited_text_keeps_what_is_understood_and_quotes_the_rest() -> None:
         ("n1", "n2", ""),
     ]
     assert result.warnings == (
-        "Not understood: Кстати, быстро",
-        "Not understood: просто строка",
-        "There is no step 9; the flow to or from it is left out.",
+        "Не понято: Кстати, быстро",
+        "Не понято: просто строка",
+        "Шага 9 нет; переход к нему или от него пропущен.",
     )
 
 
