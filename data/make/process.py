@@ -12,9 +12,10 @@ Knows nothing of places and looks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from diagram.model import Diagram, Edge, Lane, Node
 
@@ -85,6 +86,14 @@ def load(folder: Path) -> dict[str, Process]:
                 raise ValueError(f"{path.name}: process {process.id!r} is written twice")
             out[process.id] = process
     return out
+
+
+def every(folder: Path) -> Iterator[tuple[str, Diagram]]:
+    """Every process in every notation that can show all of it, with a name: more than 200 graphs in two languages."""
+    for process in load(folder).values():
+        for notation in get_args(Notation):
+            if process.suits(notation):
+                yield f"{process.language}-{process.id}-{notation}", graph(process, notation)
 
 
 def _parse(text: str, language: str) -> list[Process]:
