@@ -92,17 +92,40 @@ def prune(svg: str) -> str:
     match = _STYLE.search(svg)
     if not match:
         return svg
-    present = set(" ".join(_CLASS.findall(svg)).split())
+    present = set(" ".join(set(_CLASS.findall(svg))).split())
     rest = svg[match.end() :]
+    found: dict[str, bool] = {}
 
-    def matches(selector: str) -> bool:
-        return all(name in present for name in _DOTTED.findall(selector)) and all(
-            value in rest for value in _QUOTED.findall(selector)
-        )
+    def quoted(value: str) -> bool:
+        if value not in found:
+            found[value] = value in rest
+        return found[value]
 
-    css = _KEYFRAMES.sub("", match[1]) if "edge-animation" not in rest else match[1]
-    kept = _RULE.sub(lambda rule: rule[0] if any(map(matches, rule[1].split(","))) else "", css)
+    css = match[1] if "edge-animation" in rest else _without_keyframes(match[1])
+    kept = "".join(
+        text
+        for text, selectors in _rules(css)
+        if not selectors or any(names <= present and all(map(quoted, values)) for names, values in selectors)
+    )
     return svg[: match.start(1)] + kept + svg[match.end(1) :]
+
+
+@lru_cache(maxsize=32)
+def _without_keyframes(css: str) -> str:
+    return _KEYFRAMES.sub("", css)
+
+
+@lru_cache(maxsize=32)
+def _rules(css: str) -> list[tuple[str, list[tuple[frozenset[str], tuple[str, ...]]]]]:
+    """The style cut into rules, each with the classes and quoted values of its selectors; what is between has none."""
+    out: list[tuple[str, list[tuple[frozenset[str], tuple[str, ...]]]]] = []
+    at = 0
+    for rule in _RULE.finditer(css):
+        out.append((css[at : rule.start()], []))
+        selectors = [(frozenset(_DOTTED.findall(one)), tuple(_QUOTED.findall(one))) for one in rule[1].split(",")]
+        out.append((rule[0], selectors))
+        at = rule.end()
+    return [*out, (css[at:], [])]
 
 
 def size(svg: str) -> tuple[float, float]:

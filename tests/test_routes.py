@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from mermaid import native
+from mermaid.render import Native
 from mermaid.routes import straightened
-from mermaid.sanitize import SVG, sanitize
+from mermaid.sanitize import SVG
 
 BOX = [(0, 0), (100, 0), (100, 40), (0, 40)]
 DIAMOND = [(50, 0), (100, 50), (50, 100), (0, 50)]
@@ -55,10 +55,11 @@ FLOWS = """flowchart {direction}
 
 @pytest.mark.parametrize("direction", ["TB", "LR"])
 def test_every_arrowhead_has_a_straight_leg(direction):
-    raw = native.draw(FLOWS.format(direction=direction))
-    from mermaid.routes import mend
-
-    root = ET.fromstring(sanitize(raw, change=mend))
+    native = Native(workers=1, deadline=60)
+    try:
+        root = ET.fromstring(native.render(FLOWS.format(direction=direction), "svg").data)
+    finally:
+        native.close()
     flows = [path for path in root.iter(f"{{{SVG}}}path") if path.get("marker-end")]
     assert len(flows) == 10
     for path in flows:
