@@ -1,13 +1,13 @@
 """Tesseract in process, one line picture at a time. Knows nothing of pages: a crop in, words with boxes out.
 
-Engines are kept per language and thread (an engine costs ~50 ms and ~30 MB). Language data is looked for in
-TESSDATA_PREFIX, else in the usual folders; `languages()` is empty where none is installed.
+An engine costs ~50 ms and ~30 MB and serves one reading at a time: those at rest are kept, by language. Language data
+is looked for in TESSDATA_PREFIX, else in the usual folders; `languages()` is empty where none is installed.
 """
 
 from __future__ import annotations
 
 import os
-import threading
+from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +29,8 @@ FOLDERS = (
     "/opt/homebrew/share/tessdata",
     "C:/Program Files/Tesseract-OCR/tessdata",
 )
+
+RESTING = 4  # engines kept per language
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +71,44 @@ def read(crop: Bytes, language: str, *, block: bool = False) -> list[Piece]:
 
     folder = data_folder()
     assert folder is not None
-    api = _engine(str(folder), language, threading.get_ident())
-    api.SetPageSegMode(PSM.SINGLE_BLOCK if block else PSM.SINGLE_LINE)
-    crop = np.ascontiguousarray(crop)
-    height, width = crop.shape
-    api.SetImageBytes(crop.tobytes(), width, height, 1, width)
-    api.Recognize()
-    iterator = api.GetIterator()
-    pieces: list[Piece] = []
-    if iterator is None:
+    resting = _resting(str(folder), language)
+    try:
+        api = resting.pop()
+    except IndexError:
+        api = _engine(str(folder), language)
+    try:
+        api.SetPageSegMode(PSM.SINGLE_BLOCK if block else PSM.SINGLE_LINE)
+        crop = np.ascontiguousarray(crop)
+        height, width = crop.shape
+        api.SetImageBytes(crop.tobytes(), width, height, 1, width)
+        api.Recognize()
+        iterator = api.GetIterator()
+        pieces: list[Piece] = []
+        if iterator is None:
+            return pieces
+        for word in iterate_level(iterator, RIL.WORD):
+            if word.Empty(RIL.WORD):
+                continue
+            text = word.GetUTF8Text(RIL.WORD).strip()
+            box = word.BoundingBox(RIL.WORD)
+            if text and box:
+                x0, y0, x1, y1 = map(float, box)
+                pieces.append(Piece(text, (x0, y0, x1, y1), max(0.0, min(1.0, word.Confidence(RIL.WORD) / 100))))
         return pieces
-    for word in iterate_level(iterator, RIL.WORD):
-        if word.Empty(RIL.WORD):
-            continue
-        text = word.GetUTF8Text(RIL.WORD).strip()
-        box = word.BoundingBox(RIL.WORD)
-        if text and box:
-            x0, y0, x1, y1 = map(float, box)
-            pieces.append(Piece(text, (x0, y0, x1, y1), max(0.0, min(1.0, word.Confidence(RIL.WORD) / 100))))
-    return pieces
+    finally:
+        resting.append(api)
 
 
-@lru_cache(maxsize=8)
-def _engine(folder: str, language: str, thread: int) -> PyTessBaseAPI:
+@lru_cache(maxsize=4)
+def _resting(folder: str, language: str) -> deque[PyTessBaseAPI]:
+    """The engines that no thread uses now."""
+    del folder, language
+    return deque(maxlen=RESTING)
+
+
+def _engine(folder: str, language: str) -> PyTessBaseAPI:
     from tesserocr import OEM, PSM, PyTessBaseAPI
 
-    del thread  # part of the key: an engine serves one thread
     api = PyTessBaseAPI(path=folder, lang=language, psm=PSM.SINGLE_LINE, oem=OEM.LSTM_ONLY)
     for name, value in (
         ("tessedit_do_invert", "0"),

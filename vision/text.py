@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import cv2
@@ -23,6 +24,7 @@ from vision.text_ink import Marks, even_light, find_marks, is_noisy
 from vision.text_language import join_lines, language_of
 from vision.text_lines import MarkLine, group_lines
 from vision.text_read import SURE, Reader
+from vision.threads import each
 
 __all__ = ["TextReading", "join_lines", "read_changed", "read_grounds", "read_text", "reread"]
 
@@ -155,14 +157,16 @@ def _crops(page: Page) -> list[LineCrop]:
     """Lines of both polarities that are worth a reading."""
     gray, scale = _work_size(page)
     unit = page.unit * scale
-    crops = []
-    for light in (False,) if page.photo or is_noisy(page.gray) else (False, True):
+
+    def of(light: bool) -> list[LineCrop]:
         marks = find_marks(gray, unit, light=light)
-        if marks is not None and len(marks.boxes):
-            for line in group_lines(marks, unit):
-                if not _is_stroke(marks, line, unit):
-                    crops.append(LineCrop(page, marks, line, scale, 90 if line.turned else 0))
-    return crops
+        if marks is None or not len(marks.boxes):
+            return []
+        lines = [line for line in group_lines(marks, unit) if not _is_stroke(marks, line, unit)]
+        return [LineCrop(page, marks, line, scale, 90 if line.turned else 0) for line in lines]
+
+    found = each(of, (False,) if page.photo or is_noisy(page.gray) else (False, True))
+    return [crop for part in found for crop in part]
 
 
 def _work_size(page: Page) -> tuple[Bytes, float]:
@@ -196,35 +200,39 @@ def _read(reader: Reader, crops: list[LineCrop], spoken: Language) -> list[TextL
     heights = [crop.height for crop in crops if len(crop.line.members) >= 3]
     usual = float(np.median(heights)) if heights else 0.0
     lines: list[TextLine] = []
-    for crop in crops:
-        line = reader.line(crop, spoken)
-        if line is None or not _says_something(line):
-            continue
-        # one sign much larger than the print is a symbol that looks like a letter
-        if len(line.text) == 1 and crop.height > 1.45 * usual:
-            continue
-        lines.append(line)
+    for light in (False, True):
+        # between dark letters there is light ink too
+        sure = [line.box for line in lines if line.confidence >= SURE and len(line.text) > 2]
+        part = [crop for crop in crops if crop.marks.light is light and _is_free(crop.box, sure)]
+        for crop, line in zip(part, each(partial(reader.line, spoken=spoken), part), strict=True):
+            if line is None or not _says_something(line):
+                continue
+            # one sign much larger than the print is a symbol that looks like a letter
+            if len(line.text) == 1 and crop.height > 1.45 * usual:
+                continue
+            lines.append(line)
     # where nothing is written, a letter is a circle or a cross
     written = any(sum(ch.isalnum() for ch in line.text) > 2 for line in lines)
     return _distinct([line for line in lines if written or len(line.text) > 1])
 
 
+def _is_free(box: Box, taken: Sequence[Box]) -> bool:
+    return all(_overlap(box, other) < 0.5 for other in taken)
+
+
 def _read_photo(page: Page, reader: Reader) -> list[TextLine]:
     """Lines of a photo: the learned finder tells where they are, the marks inside where their words begin and end."""
-    lines: list[TextLine] = []
     gray, scale = _work_size(page)
     level, floor = even_light(gray, page.unit * scale)
     marks = find_marks(level, page.unit * scale, floor=floor)
     if marks is None:
-        return lines
+        return []
+    crops = []
     for box in ocr_paddle.find_lines(page.gray):
         x0, y0, x1, y1 = (round(value) for value in box)
         turned = y1 - y0 > 1.6 * (x1 - x0)
-        crop = photo_crop(page, marks, scale, (x0, y0, x1, y1), turned)
-        line = reader.latin(crop)
-        if line and _says_something(line):
-            lines.append(line)
-    return lines
+        crops.append(photo_crop(page, marks, scale, (x0, y0, x1, y1), turned))
+    return [line for line in each(reader.latin, crops) if line and _says_something(line)]
 
 
 def _says_something(line: TextLine) -> bool:
@@ -241,7 +249,7 @@ def _distinct(lines: list[TextLine]) -> list[TextLine]:
     """One reading of each place: of two that overlap by half of the smaller, the surer one with more letters."""
     kept: list[TextLine] = []
     for line in sorted(lines, key=lambda line: -line.confidence * len(line.text)):
-        if all(_overlap(line.box, other.box) < 0.5 for other in kept):
+        if _is_free(line.box, [other.box for other in kept]):
             kept.append(line)
     return sorted(kept, key=lambda line: (line.box[1], line.box[0]))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
+from functools import partial
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from vision import ocr_paddle, ocr_tesseract
 from vision.parts import Box, Bytes, TextLine, Word
 from vision.text_crop import LETTER, MARGIN, LineCrop
 from vision.text_language import alike, cyrillic, latin, repair
+from vision.threads import each
 
 SURE = 0.85  # every word at least: no second opinion needed
 TESSERACT_NAME = {"en": "eng", "ru": "rus"}
@@ -39,7 +41,7 @@ class Reader:
         longest = sorted(crops, key=lambda crop: (-min(len(crop.line.members), 24), crop.box))[:12]
         lead, seen = 0.0, 0
         for crop in longest:
-            lines = [self.tesseract(crop, name) for name in ("eng", "rus")]
+            lines = each(partial(self.tesseract, crop), ("eng", "rus"))
             for name, line in zip(("eng", "rus"), lines, strict=True):
                 self.seen[crop.box, crop.marks.light, name] = line
             sure = [line.confidence if line and _size(line) >= 4 else 0.0 for line in lines]
