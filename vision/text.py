@@ -90,6 +90,7 @@ def read_changed(page: Page, lines: Sequence[TextLine], changed: Bytes, language
         for crop in _crops(page)
         if near[crop.box[1] : crop.box[3], crop.box[0] : crop.box[2]].any()
         and not any(_same_place(crop.box, line.box) for line in lines)
+        and not (crop.narrow and len(crop.line.members) == 1)  # what is left of symbols
     ]
     kept = list(lines)
     for line in _read(reader, new, language):

@@ -59,6 +59,12 @@ class LineCrop:
         """Typical letter height, page pixels."""
         return self.line.height / self.scale
 
+    @property
+    def narrow(self) -> bool:
+        """Whether there is room for a sign or two at the most."""
+        width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
+        return max(width, height) < 1.5 * min(width, height) and len(self.line.members) < 3
+
     def clean(self, letter: float = LETTER, *, whole: bool = False) -> tuple[Bytes, float, tuple[int, int]]:
         """The marks alone (whole: all that lies in the hull), letters so many pixels high.
 

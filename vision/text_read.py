@@ -66,6 +66,8 @@ class Reader:
         short = first is None or _size(first) < 3
         if first and not short and _least(first) >= SURE:
             return first
+        if short and crop.narrow and self.tongues and (first is None or first.confidence < 0.3):
+            return None  # an icon
         second = self.latin(crop) if self.paddle else None
         if short and second and self.tongues and not (first and alike(first.text, second.text)):
             surer = second if not first or second.confidence > first.confidence else first
