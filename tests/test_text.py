@@ -18,6 +18,7 @@ from vision.parts import Page, TextLine
 from vision.prepare import prepare
 from vision.text import TextReading, join_lines, read_text, reread
 from vision.text_language import alike, language_of, repair, same_script
+from vision.threads import each
 
 SANS = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 SERIF = "/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"
@@ -243,3 +244,28 @@ def test_joins_lines(lines: list[str], want: str) -> None:
 
 def test_an_empty_page() -> None:
     assert read_text(prepare(Image.new("RGB", (400, 300), "white"))).lines == ()
+
+
+def test_threads_change_nothing() -> None:
+    page = prepare(chart([*ENGLISH, *RUSSIAN], size=13))
+    before = cv2.getNumThreads()
+    try:
+        readings = []
+        for count in (1, 3):
+            cv2.setNumThreads(count)
+            readings.append(read_text(page).lines)
+    finally:
+        cv2.setNumThreads(before)
+    assert readings[0] == readings[1]
+    assert readings[0]
+
+
+def test_the_first_error_of_a_thread_is_raised() -> None:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        assert each(str, [3, 1, 2]) == ["3", "1", "2"]
+        with pytest.raises(ZeroDivisionError):
+            each(lambda number: 1 / number, [2, 0, 1])
+    finally:
+        cv2.setNumThreads(before)
