@@ -18,10 +18,11 @@ from vision.parts import Box, Connector, Container, Floats, Scene, Shape, TextLi
 from vision.text_language import join_lines
 
 FAR = 1e6
-Speech = Literal["answer", "question", "name"]
+Speech = Literal["answer", "question", "name", "event"]
 ANSWERS = frozenset({"yes", "no", "true", "false", "ok", "else", "default", "да", "нет", "иначе", "истина", "ложь"})
-NAME: dict[Speech, float] = {"answer": 1.0, "question": -0.6, "name": -0.4}  # units added to the way to a symbol
-CONDITION: dict[Speech, float] = {"answer": -0.3, "question": 0.8, "name": 0.2}  # and to a flow
+NAME: dict[Speech, float] = {"answer": 1.0, "question": -0.6, "name": -0.4, "event": -0.8}  # units added to the way to a symbol
+CONDITION: dict[Speech, float] = {"answer": -0.3, "question": 0.8, "name": 0.2, "event": 0.8}  # and to a flow
+EVENTS = ("start", "end", "begin", "finish", "начало", "конец", "старт", "финиш", "завершение")
 UNDECIDED = 0.5  # units added to the way to a plain flow that leaves no decision
 
 
@@ -101,6 +102,8 @@ def _has_icons(scene: Scene, inner: dict[int, list[TextLine]]) -> bool:
         return True
     small = [i for i, s in enumerate(scene.shapes) if s.outline in ("circle", "diamond")]
     wordy = sum(sum(len(line.text) for line in inner.get(i, [])) > 2 for i in small)
+    if wordy < 0.4 * len(small) and any(scene.shapes[i].icon is not None for i in small):
+        return True
     return any(scene.shapes[i].double for i in small) or (len(small) >= 3 and wordy == 0)
 
 
@@ -301,11 +304,13 @@ def _assign(
 
 
 def _speech(text: str) -> Speech:
-    """Whether a text sounds like the condition of a flow, a question, or a name."""
+    """Whether a text sounds like the condition of a flow, a question, the name of an event, or another name."""
     words = text.strip()
     if words.startswith("[") or words.casefold().strip(".,:;!") in ANSWERS or len(words) <= 3:
         return "answer"
-    return "question" if words.endswith("?") else "name"
+    if words.endswith("?"):
+        return "question"
+    return "event" if words.casefold().startswith(EVENTS) else "name"
 
 
 def _decides(connector: Connector, scene: Scene) -> bool:

@@ -97,7 +97,7 @@ def read_changed(page: Page, lines: Sequence[TextLine], changed: Bytes, language
         under = [old for old in kept if _overlap(line.box, old.box) >= 0.5]
         if _weight(line) > sum(_weight(old) for old in under) + 0.3:
             kept = [old for old in kept if all(old is not other for other in under)] + [line]
-    return sorted(kept, key=lambda line: (line.box[1], line.box[0]))
+    return _distinct(kept)
 
 
 def read_grounds(page: Page, grounds: Sequence[Box], lines: Sequence[TextLine], language: Language) -> list[TextLine]:
