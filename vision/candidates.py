@@ -30,7 +30,6 @@ PAPER = 14  # grey levels in any channel by which a fill differs from the paper
 MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
 DARKER = 50  # grey levels by which a bar is darker than the paper
 THICK = 0.32  # units, above which a filled stroke is a bar
-LEAST_FILLED = 1.5  # units; smaller filled circles and diamonds are heads
 MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
 MIN_SKETCHED = 0.95  # the same beside handwriting, which is large
 WOBBLE = 0.07  # units by which a hand misses the line that it follows

@@ -15,6 +15,7 @@ from vision.parts import Box, Outline, Shape, TextLine
 
 BOXY: frozenset[Outline] = frozenset({"rectangle", "rounded", "stadium"})
 HOST = 12.0  # units; activities beside print are no higher
+LEAST_FILLED = 1.5  # units; smaller filled circles and diamonds are heads
 BLANK: frozenset[Outline] = BOXY | {"parallelogram", "trapezoid", "hexagon"}
 
 
@@ -47,7 +48,11 @@ def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float, host
 
 def is_ground(shape: Shape, lines: Sequence[TextLine], unit: float) -> bool:
     """A patch no higher than a line of print, of one colour, without a border and with a word at the most."""
-    words = [line.text for line in lines if share(line.box, shape.box) > (0.6 if shape.filled else 0.3)]
+    least = 0.6 if shape.filled else 0.3
+    found = [line for line in lines if share(line.box, shape.box) > least]
+    words = [line.text for line in found]
+    if shape.outline in BLANK and shape.fill is not None and any(size(x.box)[0] > size(shape.box)[0] for x in found):
+        return True  # narrower than its word: what a flow has left of a ground
     highest = 1.4 if shape.outline == "circle" and not shape.filled else 2.2
     if shape.outline == "bar" or min(size(shape.box)) >= highest * unit or len(words) > 1:
         return False
@@ -135,6 +140,8 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
         return False
     if shape.outline == "bar":
         return True
+    if shape.filled and shape.outline in ("circle", "diamond") and max(size(shape.box)) < LEAST_FILLED * unit:
+        return False  # the head of a flow
     slender = max(size(shape.box)) / max(1.0, min(size(shape.box)))
     solid = [k for k in smaller if min(size(k.box)) > 1.3 * unit]
     words = [

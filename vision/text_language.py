@@ -61,6 +61,8 @@ def same_script(word: str, prefer: Language) -> str:
 def repair(word: str, prefer: Language) -> str:
     """`same_script`, and 0/O, 1/l/I, 3/З told apart by their neighbours."""
     word = same_script(word, prefer)
+    if prefer == "ru" and re.fullmatch(r"[ABEeHKMOoPpCcTXxyauk]*[a-z][A-Z]", word) and not cyrillic(word):
+        word = word.translate(TO_CYRILLIC).capitalize()  # HeT: no Latin word ends with a capital
     if re.fullmatch(r"[^\W\d_]{2,}0[^\W\d_]*|[^\W\d_]+0[^\W\d_]{2,}", word):
         zero = "о" if cyrillic(word) else "o"
         word = word.replace("0", zero.upper() if word.replace("0", "").isupper() else zero)
