@@ -20,7 +20,8 @@ from vision.text_language import join_lines
 FAR = 1e6
 Speech = Literal["answer", "question", "name", "event"]
 ANSWERS = frozenset({"yes", "no", "true", "false", "ok", "else", "default", "да", "нет", "иначе", "истина", "ложь"})
-NAME: dict[Speech, float] = {"answer": 1.0, "question": -0.6, "name": -0.4, "event": -0.8}  # units added to the way to a symbol
+# units added to the way to a symbol
+NAME: dict[Speech, float] = {"answer": 1.0, "question": -0.6, "name": -0.4, "event": -0.8}
 CONDITION: dict[Speech, float] = {"answer": -0.3, "question": 0.8, "name": 0.2, "event": 0.8}  # and to a flow
 EVENTS = ("start", "end", "begin", "finish", "начало", "конец", "старт", "финиш", "завершение")
 UNDECIDED = 0.5  # units added to the way to a plain flow that leaves no decision
