@@ -12,7 +12,7 @@ import numpy as np
 from diagram.kinds import DiagramKind, EdgeKind, Language, NodeType, Trigger
 from diagram.model import Box as SourceBox
 from diagram.model import Diagram, Edge, Lane, Node
-from vision.boxes import area, centre, holds, size
+from vision.boxes import area, centre, holds, share, size, union
 from vision.labels import Labels, label
 from vision.naming import ACTIVITIES, attached_to, node_type, notation, speaks_inside, trigger
 from vision.parts import Box, Connector, Container, End, Page, Reading, Scene, Shape
@@ -109,7 +109,40 @@ def _keep(scene: Scene, labels: Labels, connectors: Sequence[Connector]) -> list
             return any(_alike(shape, scene.shapes[j]) for j in touched)
         return i in labels.shapes and (not traced or shape.outline in DATA)
 
-    return [i for i in range(len(scene.shapes)) if belongs(i)]
+    apart = _apart(scene, connectors)
+    return [i for i in range(len(scene.shapes)) if i not in apart and belongs(i)]
+
+
+def _apart(scene: Scene, connectors: Sequence[Connector]) -> set[int]:
+    """Shapes outside the diagram: marks joined to each other, but to nothing in it, beside it and unlike its symbols.
+
+    The buttons and panels of the window around a screenshot.
+    """
+    groups = [{("shape", i)} for i in range(len(scene.shapes))]
+    for c in connectors:
+        if c.source is not None and c.target is not None:
+            ends = {c.source, c.target}
+            met = [group for group in groups if group & ends]
+            groups = [group for group in groups if not group & ends] + [set().union(ends, *met)]
+    shapes = [[scene.shapes[i] for what, i in group if what == "shape"] for group in groups]
+    main = max(shapes, key=len, default=[])
+    if len(main) < 4:
+        return set()
+    around = union(s.box for s in main)
+    out: set[int] = set()
+    for group, members in zip(groups, shapes, strict=True):
+        if (
+            len(members) == len(group)
+            and 2 * len(members) < len(main)
+            and not any(
+                share(s.box, around) > 0
+                or any(holds(frame.box, centre(s.box)) for frame in scene.containers)
+                or any(_alike(s, other) for other in main)
+                for s in members
+            )
+        ):
+            out |= {i for _, i in group}
+    return out
 
 
 def _alike(a: Shape, b: Shape) -> bool:

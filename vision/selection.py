@@ -67,8 +67,11 @@ def _has_words(shape: Shape, lines: Sequence[TextLine]) -> bool:
 
 def _is_gap(shape: Shape, others: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> bool:
     """The space between flows: it has no fill of its own and the symbols that the flows join lie at its rim."""
-    if shape.fill is not None or shape.outline in ("circle", "page", "document", "cylinder", "bar"):
+    if shape.fill is not None or shape.outline in ("circle", "bar"):
         return False
+    if shape.outline in ("page", "document", "cylinder"):
+        tasks = [k for k in others if k.outline in BOXY and _has_words(k, lines)]
+        return any(0.04 < share(shape.box, k.box) < 0.9 or 0.04 < share(k.box, shape.box) < 0.9 for k in tasks)
     if any(inside(k.box, shape.box) for k in others):
         return False
     beside = sum(_abuts(shape.box, k.box, unit) for k in others if area(k.box) < 4 * area(shape.box))
@@ -105,6 +108,8 @@ def _is_icon(small: Shape, big: Shape, unit: float, host: float) -> bool:
     width, height = size(big.box)
     if big.outline in ("circle", "diamond") and max(width, height) < 8 * unit and not small.filled:
         return share(small.box, big.box) > 0.9 and area(small.box) < 0.7 * area(big.box)
+    if small.outline == "ellipse" and big.outline == "cylinder":
+        return share(small.box, big.box) > 0.8  # its lid
     if small.outline in BLANK and big.outline in BLANK and _common(small.box, big.box, unit) >= 2:
         return share(small.box, big.box) > 0.95 and min(width, height) < host * unit  # a part cut off by a word
     if (
@@ -151,6 +156,8 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     ]
     if words and (_is_chip(shape, words, unit) or (slender > 14 and not _fills_length(words, shape))):
         return False  # the ground of a label, a band with a title
+    if len(words) > 1 and shape.fill is None and all(len(line.text) <= 4 for line in words):
+        return False  # answers of a decision, in the space between its flows
     small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and shape.confidence > 0.8
     if words and shape.fill is None and not small and _astray(words, shape):
         return False
