@@ -23,6 +23,7 @@ from vision.thinning import skeleton_graph, thin
 
 HEAD = 0.3  # score of a contact from which it is an arrowhead
 MOST = 6000  # branches traced on one page
+CROSSED = 12.0  # price of leaving a crossing other than straight on; a turn of 45 degrees costs 1, of 90 degrees 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def _next(
             continue
         price = (angle / 45) ** 2
         if mate is not None and mate != (other, side):
-            price += 12
+            price += CROSSED
         out.append(((other, side), price))
     return out
 
@@ -253,7 +254,7 @@ def _explain(
         options = [o for o in options if not _trivial(net, work, terminals, o[1], tail, ways[o[1], tail])]
         if options:
             cost, head = min(options)
-            if cost < 30:
+            if cost < CROSSED:
                 chosen[tail, head] = ways[head, tail]
                 used.add(tail)
     for tail in sorted(tails - used):  # lines without a head: the better mark is taken for one
