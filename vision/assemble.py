@@ -109,11 +109,11 @@ def _keep(scene: Scene, labels: Labels, connectors: Sequence[Connector]) -> list
             return any(_alike(shape, scene.shapes[j]) for j in touched)
         return i in labels.shapes and (not traced or shape.outline in DATA)
 
-    apart = _apart(scene, connectors)
+    apart = _apart(scene, labels, connectors)
     return [i for i in range(len(scene.shapes)) if i not in apart and belongs(i)]
 
 
-def _apart(scene: Scene, connectors: Sequence[Connector]) -> set[int]:
+def _apart(scene: Scene, labels: Labels, connectors: Sequence[Connector]) -> set[int]:
     """Shapes outside the diagram: marks joined to each other, but to nothing in it, beside it and unlike its symbols.
 
     The buttons and panels of the window around a screenshot.
@@ -131,16 +131,15 @@ def _apart(scene: Scene, connectors: Sequence[Connector]) -> set[int]:
     around = union(s.box for s in main)
     out: set[int] = set()
     for group, members in zip(groups, shapes, strict=True):
-        if (
-            len(members) == len(group)
-            and 2 * len(members) < len(main)
-            and not any(
-                share(s.box, around) > 0
-                or any(holds(frame.box, centre(s.box)) for frame in scene.containers)
-                or any(_alike(s, other) for other in main)
-                for s in members
-            )
-        ):
+        if len(members) < len(group) or 2 * len(members) >= len(main):
+            continue
+        beside = not any(
+            share(s.box, around) > 0 or any(holds(frame.box, centre(s.box)) for frame in scene.containers)
+            for s in members
+        )
+        strange = not any(_alike(s, other) for s in members for other in main)
+        mark = len(members) == 1 and members[0].outline == "circle" and not {i for _, i in group} & labels.shapes.keys()
+        if beside and (strange or mark):
             out |= {i for _, i in group}
     return out
 

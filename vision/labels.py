@@ -22,7 +22,7 @@ Speech = Literal["answer", "question", "name", "event"]
 ANSWERS = frozenset({"yes", "no", "true", "false", "ok", "else", "default", "да", "нет", "иначе", "истина", "ложь"})
 # units added to the way to a symbol
 NAME: dict[Speech, float] = {"answer": 1.0, "question": -0.6, "name": -0.4, "event": -0.8}
-CONDITION: dict[Speech, float] = {"answer": -0.3, "question": 0.8, "name": 0.2, "event": 0.8}  # and to a flow
+CONDITION: dict[Speech, float] = {"answer": -0.3, "question": 0.8, "name": 0.2, "event": 2.0}  # and to a flow
 EVENTS = ("start", "end", "begin", "finish", "начало", "конец", "старт", "финиш", "завершение")
 UNDECIDED = 0.5  # units added to the way to a plain flow that leaves no decision
 
@@ -71,7 +71,7 @@ def label(lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connecto
             inner[i] = [line for line in found if not _in_corner(line, scene.shapes[i], unit)] or found
     if _has_icons(scene, inner):  # a word in an event or gateway is its marker, at its rim it is its name
         for i in [i for i, found in inner.items() if scene.shapes[i].outline in ("circle", "diamond")]:
-            if max(size(scene.shapes[i].box)) < 4 * unit or sum(len(line.text) for line in inner[i]) <= 2:
+            if max(size(scene.shapes[i].box)) < 6 * unit or sum(len(line.text) for line in inner[i]) <= 2:
                 rest += [line for line in inner.pop(i) if len(line.text) > 2 and not _within(line, scene.shapes[i])]
     small = [s.box for i, s in enumerate(scene.shapes) if i not in inner and s.outline in ("circle", "diamond")]
     names, rest = _frame_names(rest, scene.containers, unit)
@@ -84,10 +84,12 @@ def label(lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connecto
 
 
 def _in_corner(line: TextLine, shape: Shape, unit: float) -> bool:
-    """A few signs in the upper left corner of a task: its icon, taken for letters."""
-    if shape.outline not in ("rectangle", "rounded") or len(line.text) > 4:
+    """A few signs in the upper left corner of a task, or at the middle of its foot: an icon, taken for letters."""
+    if shape.outline not in ("rectangle", "rounded", "page") or len(line.text) > 5:
         return False
-    return line.box[2] - shape.box[0] < 2.2 * unit and line.box[3] - shape.box[1] < 2.2 * unit
+    if line.confidence < 0.6 and line.box[1] > shape.box[3] - 2.2 * unit:
+        return abs(centre(line.box)[0] - centre(shape.box)[0]) < 0.2 * size(shape.box)[0]
+    return len(line.text) <= 4 and line.box[2] - shape.box[0] < 2.2 * unit and line.box[3] - shape.box[1] < 2.2 * unit
 
 
 def _within(line: TextLine, shape: Shape) -> bool:

@@ -63,7 +63,10 @@ def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
     ink[anchor > 0] = 0
     text = _text_map(ink.shape, [line.box for line in lines if any(ch.isalnum() for ch in line.text)], unit)
     text |= _text_map(ink.shape, [scene.shapes[index].box for index in chips], unit)
+    text |= _text_map(ink.shape, scene.grounds, unit)
     _rub_letters(ink, text, lines, owner, unit)
+    for x0, y0, x1, y1 in scene.grounds:
+        ink[max(0, round(y0) - 2) : round(y1) + 2, max(0, round(x0) - 2) : round(x1) + 2] = 0
     mask = _fill_small(ink, anchor, unit)
     return Linework(
         mask,

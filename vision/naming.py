@@ -108,6 +108,8 @@ def node_type(shape: Shape, worded: bool, kind: DiagramKind, degree: tuple[int, 
         return "subprocess"
     if worded and shape.outline == "document":
         return "document"
+    if kind == "bpmn" and worded and shape.outline == "page" and min(degree) > 0:
+        return "task"  # its corner is hidden by an icon or an event
     return (BPMN if kind == "bpmn" else FLOWCHART)[shape.outline]
 
 

@@ -61,6 +61,13 @@ def is_ground(shape: Shape, lines: Sequence[TextLine], unit: float) -> bool:
     return shape.fill is not None and shape.stroke < 0.8 and all(len(word) <= 5 for word in words)
 
 
+def holds_label(shape: Shape, lines: Sequence[TextLine], unit: float) -> bool:
+    """A patch of one colour hardly larger than the words on it."""
+    words = [line for line in lines if share(line.box, shape.box) > 0.5]
+    flat = shape.fill is not None and not shape.filled and shape.outline in BLANK and shape.stroke < 2.5
+    return flat and bool(words) and _is_chip(shape, words, unit)
+
+
 def _has_words(shape: Shape, lines: Sequence[TextLine]) -> bool:
     return any(share(line.box, shape.box) > 0.5 for line in lines)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from vision.boxes import share
+from vision.boxes import area, share
 from vision.candidates import propose
 from vision.containers import find_containers
-from vision.parts import Page, Scene, TextLine
-from vision.selection import HOST, is_ground, select
+from vision.parts import Box, Page, Scene, Shape, TextLine
+from vision.selection import HOST, holds_label, is_ground, select
 from vision.sketch import HOST as SKETCHED
 from vision.sketch_frames import tidy
 from vision.walls import find_walls
@@ -21,9 +21,19 @@ from vision.walls import find_walls
 def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
     """All symbols and frames of the page. `lines` are used to tell letters from symbols."""
     walls = find_walls(page, lines)
-    chosen = select(propose(page, walls, lines), lines, page.unit, SKETCHED if page.photo else HOST)
+    proposed = propose(page, walls, lines)
+    chosen = select(proposed, lines, page.unit, SKETCHED if page.photo else HOST)
     shapes = [shape for shape in chosen if not is_ground(shape, lines, page.unit)]
-    patches = [shape.box for shape in chosen if is_ground(shape, lines, page.unit)]
-    grounds = tuple(box for box in patches if not any(share(box, shape.box) > 0.5 for shape in shapes))
-    scene = replace(find_containers(page, walls, shapes, lines), grounds=grounds)
+    patches = [shape for shape in chosen if is_ground(shape, lines, page.unit)]
+    patches += [shape for shape in proposed if holds_label(shape, lines, page.unit)]
+    scene = replace(find_containers(page, walls, shapes, lines), grounds=_distinct(patches, shapes))
     return tidy(scene, lines, page.unit) if page.photo else scene
+
+
+def _distinct(patches: Sequence[Shape], shapes: Sequence[Shape]) -> tuple[Box, ...]:
+    """The patches that are part of no symbol, each place once."""
+    kept: list[Box] = []
+    for patch in sorted(patches, key=lambda patch: -area(patch.box)):
+        if not any(share(patch.box, box) > 0.5 for box in [*kept, *(shape.box for shape in shapes)]):
+            kept.append(patch.box)
+    return tuple(kept)

@@ -77,7 +77,8 @@ class Reader:
         if "rus" in self.tongues and len(crop.line.members) >= 3 and (best is None or best.confidence < 0.8):
             other = self.tesseract(crop, "rus")
             least = max(0.9, best.confidence + 0.1) if best else 0.9
-            if other and cyrillic(other.text) > latin(other.text) and other.confidence > least:
+            sane = other and all(w.text[1:].islower() or w.text.isupper() or not w.text.isalpha() for w in other.words)
+            if other and sane and cyrillic(other.text) > latin(other.text) and other.confidence > least:
                 best = other
         return best
 
