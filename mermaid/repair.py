@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from mermaid.validate import Validator, Verdict
+
+_LONGEST_TEXT: Final = 100_000
+_LONGEST_LINE: Final = 2_000
 
 Repair = Callable[[str], tuple[str, str]]
 
@@ -42,10 +46,12 @@ def repair(source: str, validator: Validator) -> Verdict:
     """Mermaid's verdict on a text, mended as far as possible when it is not valid.
 
     The verdict's `source` and `repairs` tell what was changed. When the mended text is still not valid, the verdict is
-    that on the text as given.
+    that on the text as given. Texts and lines far beyond what a diagram has are not mended, nor is anything after the
+    validator's deadline: trying must not cost more than a verdict.
     """
+    end = time.monotonic() + validator.deadline
     first = validator.check(source)
-    if first.valid:
+    if first.valid or len(source) > _LONGEST_TEXT or max(map(len, source.split("\n"))) > _LONGEST_LINE:
         return first
     text = source
     done: list[str] = []
@@ -53,6 +59,8 @@ def repair(source: str, validator: Validator) -> Verdict:
         mended, sentence = step(text)
         if mended == text:
             continue
+        if time.monotonic() > end:
+            break
         text = mended
         done.append(sentence)
         verdict = validator.check(text)

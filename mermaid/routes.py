@@ -32,6 +32,7 @@ _LEG: Final = 10.0
 """Straight pixels before an arrowhead that no corner may eat."""
 _RADIUS: Final = 7.0
 _JOG: Final = 3.0
+_ASLANT: Final = 1.0
 _SLANT: Final = 12.0
 
 
@@ -112,11 +113,15 @@ def _upright(a: Point, b: Point) -> bool:
 
 
 def _without_jogs(points: Sequence[Point]) -> list[Point]:
-    """The way without repeated points and without upright steps of less than `_JOG` between parallel legs."""
+    """The way without repeated points, its legs upright where they nearly are, and without upright steps of less than
+    `_JOG` between parallel legs."""
     out: list[Point] = []
-    for point in points:
-        if not out or math.dist(out[-1], point) > 0.1:
-            out.append(point)
+    for x, y in points:
+        if out:
+            x = out[-1][0] if abs(x - out[-1][0]) < _ASLANT else x
+            y = out[-1][1] if abs(y - out[-1][1]) < _ASLANT else y
+        if not out or out[-1] != (x, y):
+            out.append((x, y))
     at = 1
     while at < len(out) - 2:
         (ax, ay), (bx, by) = out[at], out[at + 1]

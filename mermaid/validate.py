@@ -18,6 +18,8 @@ from mermaid.pool import Pool, WorkerError
 MAX_TEXT: Final = 50_000
 """Mermaid's own `maxTextSize`: above it every viewer shows an error picture instead of the diagram."""
 MAX_INPUT: Final = 2_000_000
+_HINTED: Final = 1_000
+"""Characters of a line that are looked at for a hint."""
 
 _FRONTMATTER = re.compile(r"\A-{3}\s*\n(.*?)\n-{3}\s*\n+", re.DOTALL)
 _DIRECTIVE = re.compile(r"%%\{\s*(?:(\w+)\s*:|(\w+))\s*(?:(\w+)|(?:(?!\}%%).|\n)*)?\s*(?:\}%%)?")
@@ -74,6 +76,7 @@ class Validator:
     """Mermaid's parser in worker processes, kept warm between calls. Threads may share one."""
 
     def __init__(self, *, workers: int = 1, deadline: float = 10.0) -> None:
+        self.deadline = deadline
         self._pool = Pool("mermaid.verdict", size=workers, deadline=deadline)
 
     def check(self, source: str) -> Verdict:
@@ -140,7 +143,7 @@ def _problem(source: str, answer: dict[str, Any]) -> Problem:
         place = min(place, len(text) + 1) if column is not None else 0
     expected = tuple(dict.fromkeys(said(name) for name in answer.get("expected", ()) if said(name)))
     message = _message(raw, answer.get("got"), expected)
-    return Problem(message, at, place, expected, text, hint_for(source, raw, at, text))
+    return Problem(message, at, place, expected, text, hint_for(source[:MAX_TEXT], raw, at, text[:_HINTED]))
 
 
 def _message(raw: str, got: str | None, expected: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ MAX_MESSAGE: Final = 256 * 1024 * 1024
 
 def pack(header: Mapping[str, Any], body: bytes = b"") -> bytes:
     """One message as bytes."""
-    text = json.dumps(header, ensure_ascii=False).encode()
+    text = json.dumps(header, ensure_ascii=False).encode("utf-8", "replace")  # lone surrogates become "?"
     return _HEAD.pack(len(text), len(body)) + text + body
 
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 FormatName = Literal["svg", "png", "pdf", "mmd", "bpmn", "json"]
 RendererName = Literal["auto", "native", "chromium"]
+EXIT_CODES = "Exit codes: 0 all good; 1 something failed or is not valid, the rest was done; 2 wrong usage."
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    app.command()(draw)
-    app.command()(validate)
-    app.command()(convert)
+    for command in (draw, validate, convert):
+        app.command(epilog=EXIT_CODES)(command)
 
 
 def draw(
@@ -47,17 +47,19 @@ def draw(
     deadline: Annotated[float, typer.Option(min=0.1, help="Seconds after which a drawing is given up.")] = 10.0,
 ) -> None:
     """Draw a process described in words, Mermaid, BPMN 2.0 XML or JSON."""
+    from diagram.errors import InputError
     from mermaid.render import Look
-    from pipeline.build import lookup
-    from pipeline.draw import DRAW_FORMATS, Studio
+    from pipeline.draw import DRAW_FORMATS, Studio, drafter
 
-    lookup("engine", {"auto": None, "rules": None}, engine)
+    drafter(engine)
     suffix = out.suffix.lower().lstrip(".") if out and len(inputs) == 1 else ""
     chosen: Any = format or ("mmd" if suffix == "mermaid" else suffix if suffix in DRAW_FORMATS else "svg")
     if out is None and len(inputs) > 1:
         _usage("several inputs need --out FOLDER")
     if out is None and chosen in ("png", "pdf") and sys.stdout.isatty():
         _usage(f"--format {chosen} writes bytes: give --out FILE or redirect")
+    folder = out is not None and (len(inputs) > 1 or out.is_dir())
+    written: dict[Path, str] = {}
     look = Look(theme=theme, scale=scale, background=background)
     with Studio(renderer, deadline=deadline) as studio:
 
@@ -67,9 +69,12 @@ def draw(
             if out is None:
                 sys.stdout.buffer.write(drawing.data)
                 sys.stdout.flush()
-            else:
-                target = out / f"{Path(name).stem or 'drawing'}.{chosen}" if len(inputs) > 1 or out.is_dir() else out
-                _write(target, drawing.data)
+                return
+            target = out / f"{Path(name).stem.strip('-') or 'drawing'}.{chosen}" if folder else out
+            if target in written:
+                raise InputError(f"{target} is the drawing of {written[target]} already", hint="Rename the input.")
+            _write(target, drawing.data)
+            written[target] = name
 
         raise typer.Exit(_each(inputs, one))
 

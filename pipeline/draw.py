@@ -27,6 +27,7 @@ from mermaid.validate import Problem, Validator, Verdict
 
 DrawFormat = Literal["svg", "png", "pdf", "mmd", "bpmn", "json"]
 DRAW_FORMATS: Final[tuple[DrawFormat, ...]] = get_args(DrawFormat)
+DRAFTERS: Final = ("auto", "rules")
 RENDERERS: Final = ("auto", "native", "chromium")
 MAX_TEXT: Final = 20_000_000
 """Characters of an input; what the kinds of input accept is less."""
@@ -191,6 +192,19 @@ class Studio:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def drafter(engine: str) -> None:
+    """Check that text can be turned into a graph by this engine: "rules", which "auto" means while no model is here.
+
+    Raises:
+        UnknownNameError: no such engine is installed.
+    """
+    if engine not in DRAFTERS:
+        raise UnknownNameError(
+            f"engine {engine} is not installed; text is drafted by the built-in rules",
+            hint=f"known: {', '.join(DRAFTERS)}",
+        )
 
 
 def make_renderer(name: str, *, workers: int = 2, deadline: float = 10.0) -> Renderer:

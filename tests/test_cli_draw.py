@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from bpmn.parse import parse as parse_bpmn
+from diagram.errors import DiascribeError, InputError
 from diagram.model import Diagram
 from mermaid.parse import parse as parse_mermaid
 from pipeline.draw import InvalidMermaidError, Studio, pictured, turned
 from tests.graphs import shape
+from tests.test_render import HOSTILE
 
 STEPS = "1. Проверить заявку\n2. Если заявка полная, перейти к шагу 4\n3. Запросить документы\n4. Оплатить\n"
 
@@ -87,6 +91,28 @@ def test_draw_goes_on_after_a_bad_file(tmp_path: Path) -> None:
     assert "repaired: put labels into quotes" in said
 
 
+def test_no_drawing_overwrites_another(tmp_path: Path) -> None:
+    (tmp_path / "a.mmd").write_text("flowchart TB\n a --> b\n")
+    (tmp_path / "a.txt").write_text(STEPS)
+    out = tmp_path / "out"
+    done = diascribe("draw", str(tmp_path / "a.mmd"), str(tmp_path / "a.txt"), "--out", str(out))
+    assert done.returncode == 1
+    assert "a.svg is the drawing of" in done.stderr.decode()
+    assert "Оплатить" not in (out / "a.svg").read_text("utf-8")
+
+
+def test_an_engine_that_is_not_there_is_named() -> None:
+    done = diascribe("draw", "A -> B", "--engine", "qwen2.5-vl-3b")
+    assert done.returncode == 2
+    assert "qwen2.5-vl-3b is not installed" in done.stderr.decode()
+    assert "known: auto, rules" in done.stderr.decode()
+
+
+def test_help_says_what_the_exit_codes_mean() -> None:
+    for command in ("draw", "validate", "convert"):
+        assert "Exit codes: 0 all good" in diascribe(command, "--help").stdout.decode()
+
+
 def test_validate_says_where_and_exits_with_one(tmp_path: Path) -> None:
     bad = tmp_path / "bad.mmd"
     bad.write_text("%% c\nflowchart TB\n c d\n")
@@ -118,6 +144,32 @@ def test_convert_there_and_back(tmp_path: Path) -> None:
     assert diascribe("convert", str(source), str(tmp_path / "e.dot")).returncode == 0
     assert (tmp_path / "e.dot").read_text().startswith("digraph")
     assert diascribe("convert", str(source), str(tmp_path / "e.xyz")).returncode == 2
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_input_ends_in_a_picture_or_one_clear_error(name: str) -> None:
+    """Through all of it: reading, repairing, validating, drawing. What is refused costs about two deadlines at most."""
+    with Studio("native", workers=1, deadline=5) as studio:
+        start = time.monotonic()
+        with contextlib.suppress(DiascribeError):
+            studio.draw(HOSTILE[name], "png")
+        assert time.monotonic() - start < 60
+        assert studio.draw(STEPS).data.startswith(b"<svg")
+
+
+def test_ten_megabytes_of_words_are_refused() -> None:
+    with Studio("native") as studio, pytest.raises(InputError, match="characters"):
+        studio.draw("Проверить заявку. " * 600_000)
+
+
+def test_bytes_that_are_no_text_are_drawn_or_refused(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mmd"
+    bad.write_bytes(b"flowchart TB\n a[\xff\xfe\x00] --> b\n")
+    done = diascribe("draw", str(bad), "--out", str(tmp_path / "a.svg"))
+    assert done.returncode == 0, done.stderr.decode()
+    done = diascribe("draw", "-", "--out", str(tmp_path / "b.svg"), stdin=bytes(range(256)) * 50)
+    assert done.returncode in (0, 1)
+    assert b"Traceback" not in done.stderr
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

@@ -42,9 +42,18 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess:
     )
 
 
+def globbed(word: str, folder: Path) -> list[str]:
+    """The word, or the files it stands for, as a shell puts them."""
+    found = sorted(folder.glob(word)) if "*" in word else []
+    return [str(path.relative_to(folder)) for path in found] or [word]
+
+
 @pytest.mark.parametrize("line", COMMANDS, ids=lambda line: " ".join(line.split()[1:5]))
 def test_every_command_works(line, checkout):
-    done = run([*DIASCRIBE, *shlex.split(line, comments=True)[1:]], checkout)
+    words = shlex.split(line, comments=True)[1:]
+    if words[0] == "validate":  # what an earlier line wrote
+        run([*DIASCRIBE, "draw", "A -> B", "--out", words[1]], checkout)
+    done = run([*DIASCRIBE, *(found for word in words for found in globbed(word, checkout))], checkout)
     assert done.returncode == 0, done.stderr
     assert done.stdout or list((checkout / "out").iterdir())
 
@@ -56,6 +65,17 @@ def test_the_output_shown_is_the_output():
         assert not os.environ.get("CI"), "CI does not rewrite what it checks"
         README.write_text(re.sub(r"```text\n.*?```\n", lambda _: shown, TEXT, count=1, flags=re.DOTALL), "utf-8")
     assert shown in README.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", re.findall(r"\]\(data/examples/([\w.]+)\.svg\)", TEXT))
+def test_the_drawings_shown_are_drawn_from_the_texts_shown(name):
+    picture, text = (ROOT / "data" / "examples" / f"{name}{suffix}" for suffix in (".svg", ".txt"))
+    assert f"```\n{text.read_text('utf-8').strip()}\n```\n" in TEXT
+    done = run([*DIASCRIBE, "draw", str(text), "--renderer", "native"], ROOT)
+    if os.environ.get("DIASCRIBE_GOLDEN"):
+        assert not os.environ.get("CI"), "CI does not rewrite what it checks"
+        picture.write_text(done.stdout, "utf-8")
+    assert done.stdout == picture.read_text("utf-8")
 
 
 def test_the_python_shown_runs():
