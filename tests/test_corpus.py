@@ -48,18 +48,20 @@ def graphs() -> dict[str, Diagram]:
 
 
 def test_every_row_holds_what_it_promises() -> None:
-    assert corpus().check(TRAIN) == []
+    done = make("--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == f"{len(rows())} pictures, nothing wrong\n"
 
 
 def test_the_counts_are_the_promised_ones() -> None:
     table = rows()
-    assert len(table) >= 180
-    assert sum(row["file_name"].endswith(".png") for row in table) >= 160
-    assert len({row["domain"] for row in table}) >= 40
+    assert len(table) >= 500
+    assert sum(row["file_name"].endswith(".png") for row in table) >= 400
+    assert len({row["domain"] for row in table}) >= 60
     for key, values in (("language", ("ru", "en")), ("kind", ("bpmn", "flowchart"))):
         share = Counter(row[key] for row in table)
         assert set(share) == set(values)
-        assert min(share.values()) >= 0.38 * len(table), share
+        assert min(share.values()) >= 0.4 * len(table), share
     assert {row["renderer"] for row in table} == {"own", "graphviz", "interchange", "native", "chromium"}
     assert len({row["look"] for row in table}) >= 20
     assert {"grey", "jpeg", "blur"} <= {step for row in table for step in row["after"].split()}
@@ -82,7 +84,7 @@ def test_the_processes_have_what_real_ones_have() -> None:
     few = {name: found[name] for name in (
         "several lanes", "triggered events", "loops", "message", "association", "gateway_parallel",
         "gateway_exclusive", "document", "data_object", "data_store", "io", "predefined_process", "subprocess",
-    ) if found[name] < 10}  # fmt: skip
+    ) if found[name] < 20}  # fmt: skip
     assert not few
     assert found["annotation"]
     assert found["gateway_inclusive"]
@@ -104,9 +106,10 @@ def test_the_held_out_look_is_no_look_that_is_trained_with() -> None:
 @cache
 def measured() -> list[tuple[str, dict[str, Any], Path]]:
     out = []
-    for path in sorted(CHECK.glob("*/*.json")):
+    for path in [*sorted(CHECK.glob("*/*.json")), *sorted((ROOT / "data" / "examples").glob("*.json"))]:
         data = json.loads(path.read_text("utf-8"))
-        out.append((f"{path.parent.name}/{path.stem}", data, path.parent / data["image"]))
+        if "title" in data:
+            out.append((f"{path.parent.name}/{path.stem}", data, path.parent / data["image"]))
     return out
 
 
@@ -158,13 +161,7 @@ def test_hugging_face_datasets_loads_it(tmp_path: Path, monkeypatch: pytest.Monk
     assert Diagram.from_json(json.loads(first["graph"])).kind == first["kind"]
 
 
-def test_the_check_of_the_command_line_is_content() -> None:
-    done = make("--check")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "nothing wrong" in done.stdout
-
-
-def test_the_check_of_the_command_line_finds_faults(tmp_path: Path) -> None:
+def test_the_check_finds_faults(tmp_path: Path) -> None:
     row = dict(rows()[0])
     (tmp_path / row["file_name"]).write_bytes((TRAIN / row["file_name"]).read_bytes())
     (tmp_path / "stray.png").write_bytes((TRAIN / row["file_name"]).read_bytes())
@@ -172,22 +169,27 @@ def test_the_check_of_the_command_line_finds_faults(tmp_path: Path) -> None:
     graph["nodes"][0]["bbox"] = [-50, -50, -10, -10]
     row["graph"] = json.dumps(graph)
     corpus().write(tmp_path, [row])
-    wrong = "\n".join(corpus().check(tmp_path))
+    done = make("--check", "--out", str(tmp_path))
+    wrong = done.stdout
+    assert done.returncode == 1
+    assert f"{rows()[1]['id']}: differs between plan and folder" in wrong
     assert "stray.png" in wrong
     assert "missing or outside" in wrong
     assert "held out" in wrong
 
 
 def test_the_generator_gives_the_kept_rows_again(tmp_path: Path) -> None:
-    """Of the renderer that brings its own font; the other looks depend on fonts that may be missing here."""
-    pytest.importorskip("merman")
-    wanted = [row for row in rows() if row["renderer"] == "native" and not row["after"]][:3]
+    """Of a look whose font is common; those of other programs and of the product itself change with them."""
+    wanted = [row for row in rows() if row["renderer"] == "own" and row["look"] == "bpmnio"][:3]
     done = make("--out", str(tmp_path), "--only", "^({})$".format("|".join(row["id"] for row in wanted)))
+    if "FileNotFoundError" in done.stderr:
+        pytest.skip("the font of this look is not installed")
     assert done.returncode == 0, done.stdout + done.stderr
     assert corpus().rows(tmp_path) == wanted
     for row in wanted:
         with Image.open(tmp_path / row["file_name"]) as again, Image.open(TRAIN / row["file_name"]) as kept:
-            assert again.convert("RGB").tobytes() == kept.convert("RGB").tobytes()
+            drawn, there = (np.asarray(image.convert("L"), np.float32) for image in (again, kept))
+        assert np.abs(drawn - there).mean() < 2
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,8 @@
 
 `plans/train.txt` names for every picture the process, notation, renderer, look, options, what happens afterwards and
 the split; the processes are in `processes/train`. `--only PATTERN` makes the pictures whose name holds the regular
-expression, `--missing` those that are not there yet, `--check` makes nothing and says what is wrong with the folder.
+expression, `--missing` those that are not there yet (splits and descriptions follow in any case), `--check` makes
+nothing and says what is wrong with the folder.
 Renderers: `own` and `graphviz` (painted here), `interchange` (own BPMN files), `native` (the product's Mermaid
 renderer), `chromium` (real Mermaid, see `chromium.py`; opened only when the plan asks for it). A drawing with a
 fault is named, and the command leaves with 1.
@@ -156,8 +157,17 @@ class Maker:
 
 
 def legible(style: Style) -> Style:
-    """The style with black or white letters where its own can hardly be read on its shapes."""
+    """The style with black or white letters where its own can hardly be read on its shapes.
+
+    On dark shapes of a light page marks within BPMN symbols would not be seen: these stay white.
+    """
     paper, ink = _light(style.fill), _light(style.ink)
+    if paper < 0.3 < _light(style.page):
+        gateways = (f"gateway_{kind}" for kind in ("exclusive", "parallel", "inclusive", "event"))
+        events = dict.fromkeys(("start_event", "intermediate_event", "end_event"), "#ffffff")
+        style = replace(
+            style, fills={**style.fills, **dict.fromkeys(gateways, "#ffffff")}, event_fill=events, icons=False
+        )
     if (max(paper, ink) + 0.05) / (min(paper, ink) + 0.05) >= 3:
         return style
     return replace(style, ink="#ffffff" if paper < 0.3 else "#000000")
@@ -234,7 +244,8 @@ def main() -> int:
     known = {str(row["id"]): row for row in corpus.rows(args.out)}
     for order in plan:  # what of a row is no matter of the picture
         if order.name in known:
-            known[order.name]["split"] = order.split
+            row = known[order.name]
+            row["split"], row["description"] = order.split, narrate(Diagram.from_json(json.loads(row["graph"]))).text
     bad = 0
     with contextlib.ExitStack() as closing:
         maker = Maker(process.load(HERE / "processes" / "train"), args.seed, closing)
