@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Self, get_args
 
 from diagram.errors import DiascribeError, InputError, UnknownNameError
-from diagram.model import Diagram, Lane
+from diagram.model import Diagram, Lane, Node
 from diagram.narrate import narrate
 from mermaid.dialect import Direction
 from mermaid.emit import emit as emit_mermaid
@@ -42,6 +42,7 @@ _HEADER = re.compile(
     r"\A((?:\s*---\n.*?\n---\s*\n)?(?:\s*%%[^\n]*\n)*\s*(?:flowchart|graph|swimlane-beta)\b)[ \t]*(?:TB|TD|BT|LR|RL)?",
     re.DOTALL,
 )
+_ANCHOR: Final = "\0anchor "
 _FENCED = re.compile(r"(?m)^[ \t]*```+[ \t]*mermaid\b")
 
 
@@ -241,36 +242,53 @@ def pictured(diagram: Diagram, direction: Direction | None) -> list[str]:
     sources = []
     lanes = _flat(diagram)
     if lanes is not None:
-        sources.append(emit_mermaid(lanes, direction=direction or "LR", style="swimlane"))
+        unseen = "".join(
+            f"    style n{place} fill:none,stroke:none\n"
+            for place, node in enumerate(lanes.nodes, 1)
+            if node.id.startswith(_ANCHOR)
+        )
+        sources.append(emit_mermaid(lanes, direction=direction or "LR", style="swimlane") + unseen)
     sources.append(emit_mermaid(diagram, direction=direction, style="current"))
     return sources
 
 
 def _flat(diagram: Diagram) -> Diagram | None:
-    """The graph with its innermost lanes only, or None when lanes cannot show it."""
+    """The graph with its innermost lanes only, or None when lanes cannot show it.
+
+    Swimlanes have no flow to a lane itself: one to a closed pool ends at an unseen node in it.
+    """
     if not diagram.lanes or any(node.parent or node.lane is None for node in diagram.nodes):
         return None
-    used = {node.lane for node in diagram.nodes}
-    outer = {lane.parent for lane in diagram.lanes}
-    if used & outer or any(edge.source in outer or edge.target in outer for edge in diagram.edges):
-        return None
-    pools = sum(lane.parent is None for lane in diagram.lanes)
-    inner = []
-    for lane in diagram.lanes:
-        if lane.id in used:
-            names = [lane.name]
-            at = lane.parent
-            while at is not None:
-                above = diagram.lane(at)
-                names.insert(0, above.name)
-                at = above.parent
-            full = ": ".join(name for name in names if name)
-            inner.append((lane.id, full if pools > 1 else lane.name))
-    kept = {lane_id for lane_id, _ in inner}
     lane_ids = {lane.id for lane in diagram.lanes}
-    if any({edge.source, edge.target} & lane_ids - kept for edge in diagram.edges):
+    outer = {lane.parent for lane in diagram.lanes}
+    filled = {node.lane for node in diagram.nodes}
+    ends = {end for edge in diagram.edges for end in (edge.source, edge.target)}
+    if filled & outer or ends & lane_ids & (filled | outer):
         return None
-    return diagram.replace(lanes=tuple(Lane(lane_id, name) for lane_id, name in inner))
+    kept = [lane for lane in diagram.lanes if lane.id in filled or (lane.id in ends and lane.id not in outer)]
+    pools = len({_path(diagram, lane)[0].id for lane in kept})
+    anchors = {lane.id: _ANCHOR + lane.id for lane in kept if lane.id in ends}
+    edges = (
+        replace(edge, source=anchors.get(edge.source, edge.source), target=anchors.get(edge.target, edge.target))
+        for edge in diagram.edges
+    )
+    return diagram.replace(
+        nodes=(*diagram.nodes, *(Node(name, "process", lane=lane) for lane, name in anchors.items())),
+        edges=tuple(edges),
+        lanes=tuple(Lane(lane.id, _title(diagram, lane) if pools > 1 else lane.name) for lane in kept),
+    )
+
+
+def _path(diagram: Diagram, lane: Lane) -> list[Lane]:
+    """The lane and what it lies in, the outermost first."""
+    path = [lane]
+    while path[0].parent is not None:
+        path.insert(0, diagram.lane(path[0].parent))
+    return path
+
+
+def _title(diagram: Diagram, lane: Lane) -> str:
+    return ": ".join(above.name for above in _path(diagram, lane) if above.name)
 
 
 def turned(source: str, direction: Direction) -> str:
