@@ -4,12 +4,16 @@
 
 Each contender runs in a process of its own; for every picture the three take turns, so that a busy machine slows all
 alike. Printed per set: the median seconds, the median over pictures of (diascribe / RapidOCR), the peak memory of each
-process; then what two worker processes gain. Written to bench/results/ too.
+process; then very large pictures (pictures of the first set side by side, and noise) against their limits, and what two
+worker processes gain. Written to bench/results/ too, with the load of the machine: seconds on the wall mean little on a
+busy one, seconds of the processor somewhat more.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import itertools
 import json
 import multiprocessing
 import os
@@ -115,6 +119,60 @@ def measure(pictures: list[Path]) -> dict[str, list[Taken]]:
     return taken
 
 
+def large(folder: Path, pictures: list[Path]) -> list[Path]:
+    """Pictures at the limits, made in the folder: 12,000 px long, as many pixels as are accepted, and noise."""
+    import numpy as np
+    from PIL import Image
+
+    from vision.load import Limits
+
+    side = int(Limits().pixels ** 0.5)
+    made = []
+    for name, width, height in (("12,000 px long", 12_000, 1_500), ("100 Mpx", side, side)):
+        sheet = Image.new("RGB", (width, height), "white")
+        x = y = row = 0
+        for path in itertools.cycle(pictures):
+            with Image.open(path) as image:
+                if x + image.width > width:
+                    x, y, row = 0, y + row, 0
+                if y >= height:
+                    break
+                sheet.paste(image.convert("RGB"), (x, y))
+                x, row = x + image.width, max(row, image.height)
+        made.append(folder / f"{name}.png")
+        sheet.save(made[-1], compress_level=1)
+    noise = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
+    made.append(folder / "100 Mpx of noise.jpg")
+    Image.fromarray(noise).save(made[-1], quality=30)
+    return made
+
+
+def limits(pictures: list[Path]) -> list[list[str]]:
+    """Seconds and peak memory of each large picture, read by a process of its own."""
+    rows = [["picture", "seconds", "cpu", "MiB"]]
+    with tempfile.TemporaryDirectory() as folder:
+        for path in large(Path(folder), pictures):
+            process, pipe = start("diascribe")
+            pipe.send(path)
+            taken = pipe.recv()
+            pipe.send(None)
+            process.join()
+            rows.append([path.stem, f"{taken.wall:.1f}", f"{taken.cpu:.1f}", f"{taken.peak:.0f}"])
+    return rows
+
+
+def machine() -> str:
+    """What the figures were taken on: no names."""
+    try:
+        info = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "")
+    except OSError:
+        model = ""
+    load = f", load {os.getloadavg()[0]:.1f} besides this" if hasattr(os, "getloadavg") else ""
+    kind = f"{model or platform.machine()}, {os.cpu_count()} cores{load}"
+    return f"{datetime.date.today()}, {kind}, Python {platform.python_version()}"
+
+
 def parallel(pictures: list[Path]) -> float:
     """Seconds of one worker process over seconds of two, for a whole `describe`."""
     from pipeline.batch import Plan, describe_files
@@ -150,6 +208,7 @@ def main() -> int:
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--limit", type=int, default=20, help="pictures per set, spread evenly; 0: all")
     args = parser.parse_args()
+    where = machine()
     folders = args.folders or [folder for folder in (*OWN, *SHARED) if folder.is_dir()]
     head = ["set", "pictures", "diascribe s", "RapidOCR s", "Tesseract s", "ratio", "ratio (cpu)"]
     rows = [head + [f"{name} MiB" for name in CONTENDERS]]
@@ -174,17 +233,21 @@ def main() -> int:
         )
         print(table(rows), flush=True)
         print()
+    if not every:
+        parser.error("no pictures there")
+    edge = limits(every)
     gain = parallel(every)
-    where = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     text = (
-        "Seconds: median of a picture. Ratio: diascribe / RapidOCR, median over pictures.\n"
-        f"MiB: peak memory of the contender's process.\n\n{table(rows)}\n\n"
-        f"--jobs 2 on {len(every)} pictures: {gain:.2f} × as fast as one worker\n({where})\n"
+        f"{where}\n\nSeconds: median of a picture. Ratio: diascribe / RapidOCR, median over pictures.\n"
+        f"MiB: peak memory of the contender's process.\n\n{table(rows)}\n\n{table(edge)}\n\n"
+        f"--jobs 2 on {len(every)} pictures: {gain:.2f} × as fast as one worker\n"
     )
     print(text)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "speed.txt").write_text(text, "utf-8")
-    (RESULTS / "speed.json").write_text(json.dumps({"rows": rows, "jobs2": gain, "machine": where}, indent=1), "utf-8")
+    (RESULTS / "speed.md").write_text(f"# `describe`: speed and memory\n\n```\n{text}```\n", "utf-8")
+    (RESULTS / "speed.json").write_text(
+        json.dumps({"rows": rows, "limits": edge, "jobs2": gain, "machine": where}, indent=1), "utf-8"
+    )
     return 0
 
 

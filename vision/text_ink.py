@@ -6,7 +6,7 @@ of words or languages, nor which marks are icons: a recogniser settles that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -65,7 +65,7 @@ def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FL
     rules = cv2.bitwise_or(_rules(ink, unit), cv2.transpose(_rules(np.asarray(cv2.transpose(ink), np.uint8), unit)))
     free = np.asarray(cv2.subtract(ink, rules), np.uint8)
     outlines, tree = cv2.findContours(free, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    links = np.empty((0, 4), np.int32) if tree is None else tree[0]
+    links = np.empty((0, 4), np.int32) if tree is None else np.asarray(tree[0], np.int32)
     outer = np.flatnonzero(links[:, 3] < 0)
     places = np.array([cv2.boundingRect(outlines[i]) for i in outer.tolist()], np.int32).reshape(-1, 4)
     x, y, w, h = places.T
@@ -73,7 +73,7 @@ def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FL
     good &= (h <= 1.4 * unit) | (w <= 1.6 * unit) | (w > 4 * h)
     walls = rules.copy()
     for i in outer[~good & (w * h >= 2)].tolist():
-        cv2.drawContours(walls, outlines, i, 255, cv2.FILLED, hierarchy=tree, maxLevel=1)
+        cv2.drawContours(walls, _piece(outlines, links, i), -1, 255, cv2.FILLED)
     _, walls = cv2.threshold(cv2.bitwise_and(walls, ink), 0, 1, cv2.THRESH_BINARY)
     barrier = np.asarray(cv2.integral(walls, sdepth=cv2.CV_32S), np.int32)
     borders = [np.asarray(outlines[i], np.int32) for i in outer[good].tolist()]
@@ -85,6 +85,15 @@ def find_marks(gray: Bytes, unit: float, *, light: bool = False, floor: int = FL
         hung = np.logical_or.reduceat(beside[points[:, 1], points[:, 0]] > 0, starts)
     boxes = np.stack([x, y, x + w, y + h], 1)[good].astype(np.int32)
     return Marks(gray, free, borders, boxes, hung, barrier, light)
+
+
+def _piece(outlines: Sequence[np.ndarray], links: Ints, outer: int) -> list[np.ndarray]:
+    """The outer border of a piece and those of its holes, from what `findContours` found."""
+    piece, hole = [outlines[outer]], int(links[outer, 2])
+    while hole >= 0:
+        piece.append(outlines[hole])
+        hole = int(links[hole, 0])
+    return piece
 
 
 def _ink(gray: Bytes, unit: float, floor: int) -> Bytes:
@@ -179,13 +188,14 @@ def _dark_fills(gray: Bytes, unit: float) -> Bytes | None:
     # thin dark drawings close to blots too: a true fill has solid parts
     solid = cv2.erode(dark, np.ones((max(2, size // 4),) * 2, np.uint8))
     mask = np.zeros_like(fills)
-    for number in np.flatnonzero(tree[0][:, 3] < 0).tolist():
+    links = np.asarray(tree[0], np.int32)
+    for number in np.flatnonzero(links[:, 3] < 0).tolist():
         x, y, w, h = cv2.boundingRect(outlines[number])
         # room for two letters at least
         if max(w, h) * step < 1.8 * unit or min(w, h) * step < 1.1 * unit:
             continue
         own = np.zeros((h, w), np.uint8)
-        cv2.drawContours(own, outlines, number, 255, cv2.FILLED, hierarchy=tree, maxLevel=1, offset=(-x, -y))
+        cv2.drawContours(own, _piece(outlines, links, number), -1, 255, cv2.FILLED, offset=(-x, -y))
         if cv2.countNonZero(cv2.bitwise_and(own, solid[y : y + h, x : x + w])) >= 0.12 * cv2.countNonZero(own):
             mask[y : y + h, x : x + w] |= own
     if not mask.any():
