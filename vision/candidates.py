@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.border import bordered, box_of, circle, fill_colour, grow
-from vision.boxes import area, iou, share
+from vision.boxes import area, centre, inside, iou, share, size
 from vision.dashes import dashed_circles
 from vision.outlines import fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Shape, TextLine
@@ -50,7 +50,21 @@ def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
     faces += [s for s in _silhouettes(page, walls, distance) if not _part_of(s.box, faces)]
     faces = [s for s in faces if not letters.covers(s.box)]
     blobs = [s for s in _blobs(page, walls, distance, faces) if not letters.fills(s.box)]
-    return [*faces, *blobs, *dashed_circles(walls.ink, distance, lines, page.unit), *_bars(page)]
+    found = [*faces, *blobs, *dashed_circles(walls.ink, distance, lines, page.unit), *_bars(page)]
+    return [s for s in found if not (s.outline == "diamond" and _is_disc_with_heads(page, s, found))]
+
+
+def _is_disc_with_heads(page: Page, diamond: Shape, shapes: Sequence[Shape]) -> bool:
+    """Whether the fill of a diamond ends at a disc within it: heads around the disc gave it corners."""
+    discs = [s for s in shapes if s.outline == "circle" and s.filled and share(s.box, diamond.box) > 0.9]
+    if not discs or not inside(discs[0].box, diamond.box) or area(discs[0].box) < 0.35 * area(diamond.box):
+        return False
+    (cx, cy), (width, height) = centre(diamond.box), size(diamond.box)
+    own = page.rgb[round(cy), round(cx)].astype(int)
+    # towards the four corners, well outside the disc and well inside the diamond
+    at = [(cx + 0.4 * width * x, cy + 0.4 * height * y) for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))]
+    kept = [np.abs(page.rgb[round(y), round(x)].astype(int) - own).max() < 48 for x, y in at]
+    return sum(kept) < 2
 
 
 class _Letters:

@@ -277,7 +277,7 @@ def bridge(net: Network, work: Linework) -> None:
     at = np.array([net.lines[i].end(side) for i, side in ends])
     away = np.array([net.lines[i].away[side] for i, side in ends])
     owner = np.array([i for i, _ in ends])
-    short = np.array([net.lines[i].length for i, _ in ends]) < 0.22 * unit
+    short = np.array([net.lines[i].length < 0.22 * unit and max(net.lines[i].joints) < 0 for i, _ in ends])
     _aim_dots(at, away, owner, short, unit)
     for (i, side), aim in zip(ends, away, strict=True):
         net.lines[i].away[side] = aim
