@@ -57,6 +57,7 @@ def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
     work = linework(page, lines, scene)
     skeleton, crowded = skeleton_graph(thin(work.mask, work.anchor), MOST)
     net = build(skeleton, work, page.unit)
+    _pass_by(net, work)
     bridge(net, work)
     join(net, work)
     lost = drop_dead_ends(net, work)
@@ -74,6 +75,42 @@ def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
     if crowded:
         warnings.append("too many strokes: only the longest were followed")
     return Tracing(connectors, tuple(warnings))
+
+
+def _pass_by(net: Network, work: Linework) -> None:
+    """Link two ends at the opposite corners of a symbol that run along its edge, towards each other: a flow passes."""
+    near = 0.25 * net.unit
+    ends: dict[int, list[tuple[int, int]]] = {}
+    for i, line in enumerate(net.lines):
+        for side in (0, 1):
+            if line.alive and line.touches[side] > work.containers:
+                ends.setdefault(line.touches[side], []).append((i, side))
+    for owner, mine in ends.items():
+        box = work.grounds[owner - 1].box
+        for k, (i, side) in enumerate(mine):
+            for j, other in mine[k + 1 :]:
+                a, b = net.lines[i].end(side), net.lines[j].end(other)
+                gap = b - a
+                size = float(np.hypot(*gap))
+                away, back = net.lines[i].away[side], net.lines[j].away[other]
+                across = int(abs(gap[0]) > abs(gap[1]))  # 1: the flow lies, and runs along the top or the foot
+                edges = (box[across], box[across + 2])
+                if i == j or size < 0.9 * (box[3 - across] - box[1 - across]):
+                    continue
+                if min(away @ gap, -(back @ gap)) < 0.97 * size:
+                    continue
+                if min(max(abs(a[across] - edge), abs(b[across] - edge)) for edge in edges) >= near:
+                    continue
+                runs = [
+                    line.points[:: -1 if k else 1][: round(net.unit)]
+                    for line, k in ((net.lines[i], side), (net.lines[j], other))
+                ]
+                if max(float(np.ptp(run[:, across])) for run in runs) > 1.0:
+                    continue
+                marks = [contact(work, at, -out, owner, net.unit, net.width) for at, out in ((a, away), (b, back))]
+                if max(mark.score for mark in marks) < HEAD:
+                    net.lines[i].touches[side] = net.lines[j].touches[other] = 0
+                    net.lines[i].links[side], net.lines[j].links[other] = (j, other), (i, side)
 
 
 def _terminals(net: Network, work: Linework, *, by_hand: bool) -> list[_Terminal]:

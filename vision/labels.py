@@ -234,11 +234,25 @@ def _frame_names(
             rest.append(line)
         else:
             found.setdefault(owner, []).append(line)
+    for i, mine in found.items():
+        if containers[i].kind == "subprocess":
+            rest = _go_on(mine, rest, containers[i].box)
     names: dict[int, Block] = {}
     for i, mine in found.items():
         turned = [line for line in mine if line.turn]
         names[i] = _block(turned if len(turned) > 0 and containers[i].header is None else mine)
     return names, rest
+
+
+def _go_on(name: list[TextLine], rest: Sequence[TextLine], frame: Box) -> list[TextLine]:
+    """Move the further rows of a name, each right below the one before and as far left, from `rest` to `name`."""
+    left: list[TextLine] = []
+    for line in sorted(rest, key=lambda line: line.box[1]):
+        last = max(name, key=lambda row: row.box[3]).box
+        height = last[3] - last[1]
+        below = -0.3 * height < line.box[1] - last[3] < 0.8 * height
+        (name if below and abs(line.box[0] - last[0]) < height and share(line.box, frame) > 0.9 else left).append(line)
+    return left
 
 
 def _named_by(line: TextLine, containers: Sequence[Container], unit: float) -> int | None:
