@@ -29,6 +29,7 @@ bench: $(VENV)/.base
 	  PUPPETEER_SKIP_DOWNLOAD=1 npm install --silent --no-audit --no-fund --prefix bench/node || true; fi
 	$(BIN)/python bench/draw.py
 	$(BIN)/python bench/readback.py
+	$(BIN)/python bench/retrieval.py
 
 $(VENV)/.python: scripts/system-packages.sh
 	@test -n "$(PYTHON)" || { echo "Diascribe needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1; }
