@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from PIL import Image
 
-from diagram.errors import UnknownNameError
+from diagram.errors import InputError, UnknownNameError
 from diagram.model import Description, Diagram, Example
 from pipeline.settings import Settings
 
@@ -56,9 +56,18 @@ def _faiss(settings: Settings) -> Index:
     return FaissIndex(settings.index_dir)
 
 
+def _pgvector(settings: Settings) -> Index:
+    from retrieval.postgres import PostgresIndex
+
+    url = settings.database_url.get_secret_value()
+    if not url:
+        raise InputError("no database is set", hint="set DIASCRIBE_DATABASE_URL=postgresql://user@server/database")
+    return PostgresIndex(url)
+
+
 Read = Callable[[Image.Image], Diagram]
 EMBEDDERS: Final[Mapping[str, Callable[[Settings, Read], Embedder]]] = {"builtin": _builtin, "clip": _clip}
-INDEXES: Final[Mapping[str, Callable[[Settings], Index]]] = {"faiss": _faiss}
+INDEXES: Final[Mapping[str, Callable[[Settings], Index]]] = {"faiss": _faiss, "pgvector": _pgvector}
 
 
 def best_embedder(settings: Settings) -> str:

@@ -8,15 +8,25 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from diagram.errors import BrokenIndexError, BusyError, InputError, MissingIndexError, StaleIndexError
+from diagram.errors import (
+    BrokenIndexError,
+    BusyError,
+    IndexUnusableError,
+    InputError,
+    MissingIndexError,
+    StaleIndexError,
+)
 from retrieval.embedder import normalised
 from retrieval.faiss_index import FaissIndex
 from retrieval.index import Identity, Journal
+from retrieval.postgres import PostgresIndex
 
 ME = Identity("test", "test/1", 16)
 ROOT = Path(__file__).parents[1]
@@ -47,9 +57,34 @@ def fill(index, wanted: dict[str, str], **options):
     return done, embedding.seen
 
 
-@pytest.fixture(params=["flat", "ivf"])
-def index(request, tmp_path):
-    return FaissIndex(tmp_path / "index", flat_up_to=10_000 if request.param == "flat" else 20)
+KINDS = {"flat": 10_000, "lists": 20, "postgres flat": 10_000, "postgres graph": 20}
+
+
+@pytest.fixture(params=KINDS)
+def open_index(request, tmp_path):
+    """Opens one and the same index of a kind, anew with every call."""
+    if not request.param.startswith("postgres"):
+        yield lambda: FaissIndex(tmp_path / "index", flat_up_to=KINDS[request.param])
+        return
+    url = os.environ.get("DIASCRIBE_DATABASE_URL")
+    if not url:
+        pytest.skip("DIASCRIBE_DATABASE_URL names no server")
+    name = f"test {uuid.uuid4()}"
+    opened = []
+
+    def make():
+        opened.append(PostgresIndex(url, name=name, flat_up_to=KINDS[request.param]))
+        return opened[-1]
+
+    yield make
+    opened[0].drop()
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def index(open_index):
+    return open_index()
 
 
 def ids(hits) -> list[str]:
@@ -113,9 +148,9 @@ def test_rebuilding_embeds_everything(index):
     assert len(fill(index, entries(1, 2, 3), rebuild=True)[1]) == 3
 
 
-def test_another_reader_sees_what_is_published_without_reopening(index, tmp_path):
+def test_another_reader_sees_what_is_published_without_reopening(index, open_index):
     fill(index, entries(*range(30)))
-    reader = FaissIndex(tmp_path / "index")
+    reader = open_index()
     assert reader.search(vector("example-99"), 1, ME)[0].id != "example-99"
     fill(index, entries(*range(30), 99))
     assert reader.search(vector("example-99"), 1, ME)[0].id == "example-99"
@@ -163,6 +198,91 @@ def test_a_failing_build_leaves_the_old_index(index):
     with pytest.raises(RuntimeError):
         index.sync(lambda: entries(1, 2, 3), fail, ME)
     assert sorted(ids(index.search(vector("query"), 9, ME))) == sorted(entries(1, 2))
+
+
+def test_a_build_that_fails_half_way_is_resumed(index):
+    embedding = Embedding()
+
+    def fail_late(names):
+        if len(embedding.seen) >= 100:
+            raise RuntimeError("the embedder fell over")
+        return embedding(names)
+
+    with pytest.raises(RuntimeError):
+        index.sync(lambda: entries(*range(300)), fail_late, ME)
+    done, seen = fill(index, entries(*range(300)))
+    assert done.resumed == len(embedding.seen)
+    assert sorted(seen + embedding.seen) == sorted(entries(*range(300)))
+    assert index.verify() == []
+    assert index.search(vector("example-7"), 1, ME)[0].id == "example-7"
+
+
+def test_two_threads_may_search_at_a_time(index):
+    fill(index, entries(*range(50)))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda name: index.search(vector(name), 1, ME)[0].id, entries(*range(50))))
+    assert found == list(entries(*range(50)))
+
+
+# In PostgreSQL
+
+
+@pytest.fixture
+def postgres():
+    url = os.environ.get("DIASCRIBE_DATABASE_URL")
+    if not url:
+        pytest.skip("DIASCRIBE_DATABASE_URL names no server")
+    index = PostgresIndex(url, name=f"test {uuid.uuid4()}")
+    yield index
+    index.drop()
+    index.close()
+
+
+def test_rows_changed_in_the_database_are_noticed(postgres):
+    fill(postgres, entries(1, 2, 3))
+    table = postgres._state()[1]
+    postgres._open().execute(f"update {table} set v = v + v where id = 'example-1'")
+    assert "wrong length" in postgres.verify()[0]
+    postgres._open().execute(f"delete from {table} where id = 'example-1'")
+    assert "2 entries, not 3" in postgres.verify()[0]
+    fill(postgres, entries(1, 2, 3), rebuild=True)
+    assert postgres.verify() == []
+
+
+def test_a_killed_builder_in_the_database_is_resumed(postgres):
+    code = """
+import sys, time
+from retrieval.postgres import PostgresIndex
+from tests.test_index import ME, Embedding, entries
+embedding = Embedding()
+def slowly(names):
+    time.sleep(0.1)
+    return embedding(names)
+PostgresIndex(sys.argv[1], name=sys.argv[2]).sync(lambda: entries(*range(2000)), slowly, ME)
+"""
+    fill(postgres, entries(9999))
+    process = subprocess.Popen([sys.executable, "-c", code, postgres._url, postgres._name], cwd=ROOT)
+    pending = postgres._table("p", ME)
+    count = 0
+    while count < 100:
+        assert process.poll() is None
+        time.sleep(0.02)
+        if postgres._open().execute("select to_regclass(%s)", (pending,)).fetchone()[0]:
+            count = postgres._open().execute(f"select count(*) from {pending}").fetchone()[0]
+    process.kill()
+    process.wait()
+    assert ids(postgres.search(vector("query"), 9, ME)) == ["example-9999"]
+    done, seen = fill(postgres, entries(*range(2000)))
+    assert done.resumed >= 100
+    assert len(seen) == 2000 - done.resumed
+    assert postgres.verify() == []
+
+
+def test_a_server_that_is_not_there_is_one_clear_error():
+    pytest.importorskip("psycopg")
+    with pytest.raises(IndexUnusableError, match="cannot be used") as raised:
+        PostgresIndex("postgresql://nobody@127.0.0.1:1/none").manifest()
+    assert "DIASCRIBE_DATABASE_URL" in raised.value.hint
 
 
 # On disk
