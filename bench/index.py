@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -45,7 +44,7 @@ def serve(way: str, folder: Path, count: int, dim: int) -> None:
     import numpy as np
 
     asked = np.load(folder / "queries.npy")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     start = time.perf_counter()
     if way == "diascribe":
         from retrieval.faiss_index import FaissIndex
@@ -81,8 +80,13 @@ def serve(way: str, folder: Path, count: int, dim: int) -> None:
         taken.append(time.thread_time() - begin)
         found.append(hits)
     np.save(folder / f"{way}.npy", np.array(found))
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(f"{1000 * np.median(taken):.3f} {1000 * np.percentile(taken, 99):.3f} {opened:.2f} {peak:.0f}")
+    print(f"{1000 * np.median(taken):.3f} {1000 * np.percentile(taken, 99):.3f} {opened:.2f} {peak() - before:.0f}")
+
+
+def peak() -> float:
+    """MiB of memory that this process has held at most."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 def build(way: str, folder: Path, dim: int) -> None:
@@ -145,11 +149,11 @@ def main() -> int:
             for way in args.ways:
                 (seconds,) = run("build", way, folder, args.dim)
                 size = sum(path.stat().st_size for path in files(folder, way)) / 2**20
-                p50, p99, opened, peak = run("serve", way, folder, count, args.dim)
+                p50, p99, opened, memory = run("serve", way, folder, count, args.dim)
                 right, got = np.load(folder / "exact.npy"), np.load(folder / f"{way}.npy")
                 recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(right, got, strict=True)])
                 lines.append(
-                    f"{count:9d} {way:10s} {p50:8.3f} {p99:8.3f} {recall:10.3f} {opened:7.2f} {peak:5.0f} "
+                    f"{count:9d} {way:10s} {p50:8.3f} {p99:8.3f} {recall:10.3f} {opened:7.2f} {memory:5.0f} "
                     f"{count / seconds:8.0f} {size:9.0f}"
                 )
                 print(lines[-1], flush=True)

@@ -70,10 +70,10 @@ class _Open:
     faiss: Any
     vectors: NDArray[np.float32] | None
 
-    def vector(self, row: int) -> Vectors:
+    def some(self, rows: NDArray[np.int64]) -> Vectors:
         if self.vectors is None:
-            return np.asarray(self.faiss.reconstruct(row), np.float32)
-        return np.array(self.vectors[row], np.float32)
+            return np.asarray(self.faiss.reconstruct_batch(rows), np.float32)
+        return np.array(self.vectors[rows], np.float32)
 
     def all_vectors(self) -> Vectors:
         if self.vectors is not None:
@@ -106,15 +106,16 @@ class FaissIndex:
             return []
         query = np.ascontiguousarray(vector, np.float32).reshape(1, -1)
         asked = k if state.vectors is None else min(len(state.rows), k * REFINED)
-        scores, numbers = state.faiss.search(query, asked, params=_how(state, asked))
-        found = [
-            (float(score), int(number)) for score, number in zip(scores[0], numbers[0], strict=True) if number >= 0
-        ]
+        found = state.faiss.search(query, asked, params=_how(state, asked))
+        scores, rows = found[0][0], found[1][0]
+        scores, rows = scores[rows >= 0], rows[rows >= 0]
         if state.vectors is not None:
-            at = np.array([number for _, number in found], np.int64)
-            found = list(zip((state.vectors[at] @ query[0]).tolist(), at.tolist(), strict=True))
-        found.sort(key=lambda pair: (-pair[0], pair[1]))
-        return [Hit(state.rows["id"][n].decode(), score, state.vector(n)) for score, n in found[:k]]
+            scores = state.vectors[rows] @ query[0]
+        best = np.lexsort((rows, -scores))[:k]
+        rows = rows[best]
+        names, vectors = state.rows["id"][rows].tolist(), state.some(rows)
+        pairs = zip(names, scores[best].tolist(), vectors, strict=True)
+        return [Hit(name.decode(), score, vector) for name, score, vector in pairs]
 
     def sync(
         self,
@@ -229,12 +230,13 @@ class FaissIndex:
             rows = np.load(folder / _ROWS, mmap_mode="r" if large else None)
             flags = faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY if manifest.kind != "flat" else 0
             index: Any = faiss.read_index(str(folder / _FAISS), flags)
-            vectors = np.load(folder / _VECTORS, mmap_mode="r") if _VECTORS in data["files"] else None
+            mapped = np.load(folder / _VECTORS, mmap_mode="r") if _VECTORS in data["files"] else None
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise BrokenIndexError(f"the index in {self._folder} cannot be read: {error}", hint=REBUILD) from error
         if not len(rows) == index.ntotal == manifest.count or index.d != manifest.embedder.dim:
             raise BrokenIndexError(f"the parts of the index in {self._folder} do not fit together", hint=REBUILD)
-        return _Open(stamp, folder, manifest, rows, index, vectors)
+        vectors = None if mapped is None else mapped.view(np.ndarray)  # a memmap's own indexing is slow
+        return _Open(stamp, folder, manifest, rows.view(np.ndarray), index, vectors)
 
     # Writing
 
