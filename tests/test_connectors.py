@@ -290,3 +290,47 @@ def test_no_picture_breaks_the_tracer(seed: int, kind: str) -> None:
         assert (one.source, one.target) == (other.source, other.target)
         assert np.array_equal(one.points, other.points)
         assert 0 <= one.confidence <= 1
+
+
+def test_a_flow_along_the_edge_of_a_symbol_passes_it() -> None:
+    rgb = blank()
+    a, middle, b = box(rgb, 60, 200), box(rgb, 330, 200), box(rgb, 640, 160)
+    run(rgb, [(183, 200), (637, 200)])
+    assert flows(traced(rgb, a, middle, b)) == [(0, 2)]
+
+
+def test_flows_that_meet_a_symbol_head_on_end_there() -> None:
+    rgb = blank()
+    a, middle, b = box(rgb, 60, 200), box(rgb, 330, 200), box(rgb, 640, 200)
+    run(rgb, [(183, 235), (327, 235)])
+    run(rgb, [(453, 235), (637, 235)])
+    assert flows(traced(rgb, a, middle, b)) == [(0, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("gap", [1, 2, 3])
+def test_a_head_off_its_line_still_tells_the_way(gap: int) -> None:
+    rgb = blank()
+    a, b = box(rgb, 60, 200), box(rgb, 500, 200)
+    run(rgb, [(183 + 14 + gap, 235), (497, 235)], "")
+    head(rgb, (184, 235), (-1, 0))
+    assert flows(traced(rgb, a, b)) == [(1, 0)]
+
+
+def test_a_crossing_is_left_straight_on_even_without_a_head() -> None:
+    rgb = blank()
+    up, down, left, right = box(rgb, 390, 20), box(rgb, 390, 500), box(rgb, 60, 260), box(rgb, 700, 260)
+    run(rgb, [(183, 295), (697, 295)])
+    run(rgb, [(450, 497), (450, 93)], "")
+    assert {frozenset(flow) for flow in flows(traced(rgb, up, down, left, right))} == {
+        frozenset((0, 1)),
+        frozenset((2, 3)),
+    }
+
+
+def test_a_line_goes_on_beneath_the_ground_of_its_label() -> None:
+    rgb = blank()
+    a, b = box(rgb, 400, 40), box(rgb, 400, 400)
+    run(rgb, [(460, 113), (460, 397)])
+    cv2.rectangle(rgb, (440, 220), (480, 256), (120, 120, 120), cv2.FILLED)
+    ground = (440.0, 220.0, 481.0, 257.0)
+    assert flows(trace(page_of(rgb), (), Scene((a, b), grounds=(ground,)))) == [(0, 1)]

@@ -100,3 +100,11 @@ def test_a_marker_read_as_letters_is_no_name_of_an_event() -> None:
     shapes, flows = process()
     found = read([line("EXI", 30, 114, 26), line("Order received", 0, 150, 120)], shapes, flows)
     assert found.shapes[0].text == "Order received"
+
+
+def test_words_of_starts_and_ends_name_events_not_flows() -> None:
+    shapes = [shape("rectangle", 40, 80, 120, 70), shape("circle", 400, 93)]
+    flows = [flow([(161, 115), (399, 115)], 0, 1)]
+    found = read([line("Check", 70, 105), line("End Event", 290, 118)], shapes, flows)
+    assert found.shapes[1].text == "End Event"
+    assert not found.connectors

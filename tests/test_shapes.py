@@ -196,3 +196,46 @@ def test_large_gaps_of_a_unit_do_not_close_a_box() -> None:
     cv2.rectangle(rgb, (60, 60), (260, 160), BLACK, 2)
     rgb[55:165, 150 : 150 + int(1.5 * UNIT)] = 255
     assert not at(find_shapes(page_of(rgb), ()), (60, 60, 260, 160))
+
+
+def test_the_ground_of_a_label_not_read_yet_is_told() -> None:
+    rgb = blank()
+    lines = [task(rgb, 300, 40), task(rgb, 300, 420)]
+    run(rgb, [(375, 121), (375, 419)])
+    cv2.rectangle(rgb, (357, 240), (395, 276), (232, 232, 232), cv2.FILLED)
+    scene = find_shapes(page_of(rgb), lines)
+    assert [s.outline for s in scene.shapes] == ["rectangle"] * 2
+    assert len(scene.grounds) == 1
+    assert iou(scene.grounds[0], (357, 240, 396, 277)) > 0.8
+
+
+def test_heads_of_thick_flows_are_no_symbols() -> None:
+    rgb = blank()
+    lines = [task(rgb, 60, 60), task(rgb, 500, 60)]
+    cv2.line(rgb, (211, 100), (480, 100), BLACK, 8)
+    cv2.circle(rgb, (484, 100), 13, BLACK, cv2.FILLED, cv2.LINE_AA)
+    assert [s.outline for s in find_shapes(page_of(rgb), lines).shapes] == ["rectangle"] * 2
+
+
+def test_a_disc_with_heads_around_it_is_no_diamond() -> None:
+    rgb = blank()
+    red = (190, 0, 0)
+    cv2.circle(rgb, (400, 300), 30, BLACK, cv2.FILLED, cv2.LINE_AA)
+    cv2.circle(rgb, (400, 300), 24, red, cv2.FILLED, cv2.LINE_AA)
+    lines = [task(rgb, 60, 260), task(rgb, 325, 60), task(rgb, 325, 460)]
+    run(rgb, [(211, 300), (369, 300)])
+    run(rgb, [(400, 141), (400, 269)])
+    run(rgb, [(400, 459), (400, 331)])
+    found = find_shapes(page_of(rgb), lines).shapes
+    assert sorted(s.outline for s in found) == ["circle", "rectangle", "rectangle", "rectangle"]
+
+
+def test_the_answers_of_a_decision_are_no_symbol() -> None:
+    rgb = blank()
+    cv2.polylines(rgb, [np.array([(120, 300), (170, 250), (220, 300), (170, 350)])], True, BLACK, 2, cv2.LINE_AA)
+    lines = [task(rgb, 500, 120), task(rgb, 500, 400), write(rgb, "Yes", 240, 200), write(rgb, "No", 240, 410)]
+    run(rgb, [(170, 250), (170, 160), (499, 160)])
+    run(rgb, [(170, 350), (170, 440), (499, 440)])
+    cv2.line(rgb, (575, 201), (575, 399), BLACK, 2)
+    found = find_shapes(page_of(rgb), lines).shapes
+    assert sorted(s.outline for s in found) == ["diamond", "rectangle", "rectangle"]

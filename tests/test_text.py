@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from diagram.kinds import Language
 from vision.ocr_tesseract import languages
 from vision.parts import Page, TextLine
 from vision.prepare import prepare
-from vision.text import TextReading, join_lines, read_text, reread
+from vision.text import TextReading, join_lines, read_grounds, read_text, reread
 from vision.text_language import alike, language_of, repair, same_script
 from vision.threads import each
 
@@ -177,6 +178,31 @@ def test_reads_again_inside_a_box_with_a_line_taken_out() -> None:
     assert join_lines([line.text for line in lines]) == "Notify customer"
     assert lines[0].box[0] == pytest.approx(x0, abs=4)
     assert lines[0].box[2] == pytest.approx(x1, abs=4)
+
+
+@pytest.mark.parametrize(("words", "language"), [("No", "en"), ("Yes", "en"), pytest.param("Нет", "ru", marks=russian)])
+def test_reads_a_ground_whose_letters_a_line_touches(words: str, language: Language) -> None:
+    image = chart(ENGLISH if language == "en" else RUSSIAN, size=18)
+    draw = ImageDraw.Draw(image)
+    face = ImageFont.truetype(SANS, 18)
+    left, top, right, bottom = draw.textbbox((60, 14), words, font=face)
+    draw.line((left - 60, top - 10, left, (top + bottom) / 2), fill="#333", width=2)
+    draw.rectangle((left - 2, top - 6, right + 2, bottom + 6), fill="#e8e8e8")
+    draw.text((60, 14), words, fill="#333", font=face)
+    page = prepare(image)
+    (scale, _, dx), (_, _, dy) = page.to_source
+    x0, y0, x1, y1 = left - 2, top - 6, right + 2, bottom + 6
+    ground = ((x0 - dx) / scale, (y0 - dy) / scale, (x1 - dx) / scale, (y1 - dy) / scale)
+    (line,) = read_grounds(page, [ground], [], language)
+    assert line.text == words
+    assert line.confidence > 0.8
+    sure = TextLine("sure", ground, 1.0)
+    assert read_grounds(page, [ground], [sure], language) == [sure]
+
+
+def test_an_empty_ground_says_nothing() -> None:
+    page = prepare(chart(ENGLISH, size=18))
+    assert read_grounds(page, [(4.0, 4.0, 40.0, 30.0)], [], "en") == []
 
 
 def test_without_language_data_latin_is_still_read(tmp_path: Path) -> None:
