@@ -22,11 +22,11 @@ def row(count: int) -> tuple[list[Shape], list[Connector], list[TextLine]]:
 
 
 def test_buttons_of_the_window_are_no_nodes() -> None:
-    shapes, flows, lines = row(4)
+    shapes, flows, lines = row(5)
     shapes += [shape("circle", 5, 20, 30, 30), shape("circle", 5, 120, 30, 30)]
-    flows.append(flow([(20, 50), (20, 120)], 4, 5))
+    flows.append(flow([(20, 50), (20, 120)], 5, 6))
     found = made(shapes, flows, [*lines, line("Save", 8, 28, 24), line("Undo", 8, 128, 24)])
-    assert [node.text for node in found.nodes] == ["Step 1", "Step 2", "Step 3", "Step 4"]
+    assert [node.text for node in found.nodes] == [f"Step {k}" for k in range(1, 6)]
 
 
 def test_a_second_process_beside_the_first_stays() -> None:
