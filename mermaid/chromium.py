@@ -20,8 +20,8 @@ from typing import Any, Final
 from diagram.errors import MissingDependencyError
 from mermaid import cdp
 from mermaid.measure import FAMILY
-from mermaid.render import PLAIN, Format, Look, Picture, RenderError, RenderTimeoutError, picture_size
-from mermaid.sanitize import UnsafeSvgError, sanitize
+from mermaid.render import PLAIN, Format, Look, Picture, RenderError, RenderTimeoutError
+from mermaid.sanitize import UnsafeSvgError, picture_size, sanitize
 
 BUNDLE: Final = Path(__file__).with_name("vendor") / "mermaid.js.xz"
 RECYCLE: Final = 200
@@ -136,11 +136,11 @@ class Chromium:
         self._drawn += 1
         try:
             svg = sanitize(str(raw), title=look.title, description=look.description)
+            wide, high = picture_size(svg)
         except UnsafeSvgError as error:
             raise RenderError(str(error)) from error
         if form == "svg":
             return Picture(svg.encode(), form, self.name)
-        wide, high = picture_size(svg)
         if form == "png":
             scale = min(look.scale, math.sqrt(MAX_PIXELS / (wide * high)))
             size = f"{max(1, round(wide * scale))}, {max(1, round(high * scale))}"

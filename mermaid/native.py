@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from mermaid import measure, routes
-from mermaid.sanitize import UnsafeSvgError, sanitize
+from mermaid.sanitize import UnsafeSvgError, picture_size, sanitize
 from mermaid.worker import Answer, TaskError, limit, serve
 
 ADDRESS_SPACE: Final = 700_000_000
@@ -59,16 +59,16 @@ def render(request: Mapping[str, Any], body: bytes) -> Answer:
         svg = sanitize(
             svg, title=request.get("title", ""), description=request.get("description", ""), change=routes.mend
         )
+        wide, high = picture_size(svg)
     except UnsafeSvgError as error:
         raise TaskError("unsafe", str(error)) from error
     background = request.get("background") or "white"
     if wanted == "svg":
         return {}, svg.encode()
-    wide, high = size(svg)
     if wanted == "png":
         scale = float(request.get("scale", 2.0))
         fitted = min(scale, math.sqrt(MAX_PIXELS / max(1.0, wide * high)))
-        return {"scale": fitted, "limited": fitted < scale}, png(svg, source, fitted, background)
+        return {"scale": fitted, "limited": fitted < scale}, png(svg, source, round(wide * fitted), background)
     return {}, pdf(svg, wide, high, background)
 
 
@@ -128,23 +128,13 @@ def _rules(css: str) -> list[tuple[str, list[tuple[frozenset[str], tuple[str, ..
     return [*out, (css[at:], [])]
 
 
-def size(svg: str) -> tuple[float, float]:
-    """Width and height of an SVG in CSS pixels, from its viewBox."""
-    match = re.search(r'\bviewBox="([^"]+)"', svg[:4000])
-    numbers = [float(part) for part in match[1].replace(",", " ").split()] if match else []
-    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
-        raise TaskError("failed", "the picture has no size")
-    return max(1.0, numbers[2]), max(1.0, numbers[3])
-
-
-def png(svg: str, source: str, scale: float, background: str) -> bytes:
-    """The SVG as PNG, `scale` pixels per CSS pixel. background: a CSS colour or "transparent"."""
+def png(svg: str, source: str, width: int, background: str) -> bytes:
+    """The SVG as PNG, `width` pixels wide. background: a CSS colour or "transparent"."""
     plain = not _BEYOND_FONT.search(source)
-    wide, _ = size(svg)
     return bytes(
         _resvg().svg_to_bytes(
             svg_string=svg,
-            width=max(1, round(wide * scale)),
+            width=max(1, width),
             background=None if background == "transparent" else background,
             skip_system_fonts=plain,
             font_files=[str(measure.FONT)],

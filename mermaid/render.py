@@ -7,7 +7,6 @@ falls back to the native one when Chromium fails. All output is sanitised. Knows
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -140,19 +139,6 @@ class Auto:
         self.native.close()
         if self.chromium is not None:
             self.chromium.close()
-
-
-def picture_size(svg: str) -> tuple[float, float]:
-    """Width and height of an SVG in CSS pixels, from its viewBox.
-
-    Raises:
-        RenderError: it has none.
-    """
-    match = re.search(r'\bviewBox="([^"]+)"', svg[:4000])
-    numbers = [float(part) for part in match[1].replace(",", " ").split()] if match else []
-    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
-        raise RenderError("the picture has no size")
-    return max(1.0, numbers[2]), max(1.0, numbers[3])
 
 
 _WRONG = re.compile(r"(?m)^\s*(?:classDiagram|zenuml|block|c4|C4)|\$\$.+?\$\$|\b(?:icon|img)\s*:|fa[bklrs]?:fa-")

@@ -7,6 +7,7 @@ allow-listed, not deny-listed. Knows nothing of Mermaid.
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -38,7 +39,7 @@ _BAD_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 class UnsafeSvgError(ValueError):
-    """Not well-formed SVG, so nothing can be promised about it."""
+    """Not well-formed SVG, or one without a size, so nothing can be promised about it."""
 
 
 def sanitize(
@@ -65,6 +66,19 @@ def sanitize(
     ET.register_namespace("xlink", XLINK)
     ET.register_namespace("html", _HTML)
     return ET.tostring(root, encoding="unicode")
+
+
+def picture_size(svg: str) -> tuple[float, float]:
+    """Width and height of an SVG in CSS pixels, from its viewBox.
+
+    Raises:
+        UnsafeSvgError: it has none.
+    """
+    match = re.search(r'\bviewBox="([^"]+)"', svg[:4000])
+    numbers = [float(part) for part in match[1].replace(",", " ").split()] if match else []
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+        raise UnsafeSvgError("the picture has no size")
+    return max(1.0, numbers[2]), max(1.0, numbers[3])
 
 
 def _clean(root: ET.Element) -> None:

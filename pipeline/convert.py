@@ -6,7 +6,6 @@ Knows nothing of pictures; `draw` makes those.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Final
 
 from diagram.errors import InputError, UnknownNameError
@@ -14,7 +13,6 @@ from diagram.kinds import FAMILY, NodeType
 from diagram.model import Diagram
 from pipeline.draw import Studio, write
 
-READS: Final = (".mmd", ".mermaid", ".bpmn", ".xml", ".json", ".txt", ".md")
 WRITES: Final = {
     ".mmd": "mmd",
     ".mermaid": "mmd",
@@ -110,11 +108,6 @@ def dot(diagram: Diagram) -> str:
             start = f"{clusters[host]}_anchor" if host in clusters else ids[host]
             lines.append(f"    {start} -> {ids[node.id]} [arrowhead=none];")
     return "\n".join([*lines, "}"]) + "\n"
-
-
-def suffix_of(path: Path) -> str:
-    """The suffix that names a file's notation."""
-    return path.suffix.lower()
 
 
 def _anchor(cluster: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from bpmn.parse import parse as parse_bpmn
 from diagram.errors import DiascribeError, InputError
-from diagram.model import Diagram
+from diagram.model import Diagram, Edge, Lane, Node
 from mermaid.parse import parse as parse_mermaid
 from pipeline.draw import InvalidMermaidError, Studio, pictured, turned
 from tests.graphs import shape
@@ -61,6 +61,22 @@ def test_lanes_are_drawn_as_lanes() -> None:
         assert len(read.diagram.lanes) == 2
         assert pictured(read.diagram, None)[0].startswith("swimlane-beta LR")
         assert "swimlane" in studio.draw("Менеджер: принимает заявку\nДиректор: подписывает договор\n").data.decode()
+
+
+def test_a_closed_pool_is_a_lane_that_messages_end_in() -> None:
+    lanes = (Lane("p", "Банк"), Lane("a", "Касса", "p"), Lane("b", "Отдел", "p"), Lane("c", "Клиент"))
+    nodes = (Node("1", "task", "Принять", lane="a"), Node("2", "task", "Решить", lane="b"))
+    edges = (Edge("e", "1", "2"), Edge("m", "c", "1", "заявка", "message"))
+    (source, plain) = pictured(Diagram("bpmn", nodes, edges, lanes, "ru"), None)
+    assert source.startswith("swimlane-beta LR")
+    drawn = parse_mermaid(source)
+    assert [lane.name for lane in drawn.lanes] == ["Банк: Касса", "Банк: Отдел", "Клиент"]
+    assert [(edge.kind, edge.target) for edge in drawn.edges] == [("sequence", "n2"), ("message", "n1")]
+    assert "style n3 fill:none,stroke:none" in source
+    assert plain.startswith("flowchart LR")
+    with Studio("native", workers=1, deadline=60) as studio:
+        svg = studio.draw(json.dumps(Diagram("bpmn", nodes, edges, lanes, "ru").to_json())).data.decode()
+    assert "Клиент" in svg
 
 
 def test_direction_turns_a_source() -> None:
