@@ -20,6 +20,8 @@ def bordered(page: Page, walls: Walls, wall: Bytes, contour: Floats, outline: Ou
     low, high = contour.min(0), contour.max(0)
     fill = fill_colour(page, walls, low, high)
     stroke, coverage = _border(page, walls, wall, contour)
+    if outline == "page" and _whole_corner(walls.ink, low, high, page.unit):
+        outline, contour = "rounded", np.array([low, (high[0], low[1]), high, (low[0], high[1])])
     if outline not in ("document", "page", "bracket"):
         contour = cv2.convexHull(contour.astype(np.float32))[:, 0, :].astype(np.float64)
     grown = grow(contour, stroke)
@@ -62,6 +64,20 @@ def fill_colour(page: Page, walls: Walls, low: Floats, high: Floats) -> tuple[in
     if np.abs(colour - np.array(page.background)).max() < 10:
         return None
     return int(colour[0]), int(colour[1]), int(colour[2])
+
+
+def _whole_corner(ink: Bytes, low: Floats, high: Floats, unit: float) -> bool:
+    """Whether the border goes on to the upper right corner, where a sheet would be folded (an icon hides the inside).
+    low, high: corners of the inside."""
+    reach = int(0.2 * (high - low).min())
+    right, top, short = int(high[0]), int(low[1]), int(0.45 * unit)
+    above = ink[max(0, top - 4) : top + 2, right - reach : right - short]
+    beside = ink[top + short : top + reach, right - 1 : right + 5]
+    return (
+        reach - short > 0.4 * unit
+        and above.size > 0
+        and bool((above > 0).any(0).mean() > 0.9 and beside.size and (beside > 0).any(1).mean() > 0.9)
+    )
 
 
 def _border(page: Page, walls: Walls, wall: Bytes, contour: Floats) -> tuple[float, float]:

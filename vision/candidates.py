@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from vision.border import bordered, box_of, circle, fill_colour, grow
 from vision.boxes import area, centre, inside, iou, share, size
 from vision.dashes import dashed_circles
+from vision.discs import discs
 from vision.outlines import fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Shape, TextLine
 from vision.regions import Region, closed, filled, pieces
@@ -29,8 +30,10 @@ MIN_IOU, MIN_IOU_SMALL = 0.86, 0.8  # of circles and diamonds the border is chec
 PAPER = 14  # grey levels in any channel by which a fill differs from the paper
 MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
 DARKER = 50  # grey levels by which a bar is darker than the paper
+NEAR = 0.4  # units around a pixel in which ink and paper are compared
 THICK = 0.32  # units, above which a filled stroke is a bar
 MIN_SMALL = 1.25  # units; circles and diamonds smaller than this are marks on flows
+LEAST_MERGED = 1.5  # the same of circles that something sticks to
 MIN_SKETCHED = 0.95  # the same beside handwriting, which is large
 WOBBLE = 0.07  # units by which a hand misses the line that it follows
 LENIENT = 0.06  # of IoU, on outlines drawn by hand
@@ -50,7 +53,9 @@ def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
     faces += [s for s in _silhouettes(page, walls, distance) if not _part_of(s.box, faces)]
     faces = [s for s in faces if not letters.covers(s.box)]
     blobs = [s for s in _blobs(page, walls, distance, faces) if not letters.fills(s.box)]
-    found = [*faces, *blobs, *dashed_circles(walls.ink, distance, lines, page.unit), *_bars(page)]
+    core = _core(page, walls.ink)
+    off = np.asarray(cv2.distanceTransform(cv2.bitwise_not(core), cv2.DIST_L2, 3), np.float32)
+    found = [*faces, *blobs, *dashed_circles(core, off, lines, page.unit), *_bars(page)]
     return [s for s in found if not (s.outline == "diamond" and _is_disc_with_heads(page, s, found))]
 
 
@@ -65,6 +70,13 @@ def _is_disc_with_heads(page: Page, diamond: Shape, shapes: Sequence[Shape]) -> 
     at = [(cx + 0.4 * width * x, cy + 0.4 * height * y) for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))]
     kept = [np.abs(page.rgb[round(y), round(x)].astype(int) - own).max() < 48 for x, y in at]
     return sum(kept) < 2
+
+
+def _core(page: Page, ink: Bytes) -> Bytes:
+    """The ink without its soft rims, so that strokes close to each other stay apart."""
+    kernel = np.ones((int(NEAR * page.unit) | 1,) * 2, np.uint8)
+    middle = cv2.addWeighted(cv2.erode(page.gray, kernel), 0.5, cv2.dilate(page.gray, kernel), 0.5, 0)
+    return np.asarray(cv2.bitwise_and(ink, cv2.compare(page.gray, middle, cv2.CMP_LT)), np.uint8)
 
 
 class _Letters:
@@ -200,10 +212,52 @@ def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Seque
         box = (x0, y0, x0 + piece.width, y0 + piece.height)
         if any(share(box, s.box) > 0.85 and share(s.box, box) > 0.55 for s in faces):
             continue
-        shape = _small(page, distance, piece.contour)
-        if shape is not None:
+        shape = _store(piece, opened, faces) or _small(page, distance, piece.contour)
+        if shape is not None and not _frames_icon(shape, faces):
             out.append(shape)
+
+    def known(box: Box) -> bool:
+        return any(
+            s.outline in ("circle", "diamond") and share(box, s.box) > 0.6 and area(s.box) < 4 * area(box)
+            for s in (*faces, *out)
+        )
+
+    for disc in discs(opened, distance, max(LEAST_MERGED * unit, _least(page)), unit, known):
+        ring = rings(page, np.array([disc.x, disc.y]), disc.radius)
+        if ring is not None and ring.coverage > 0.88 and ring.stroke < 0.5 * ring.radius:
+            merged = circle(ring, None)
+            if not _frames_icon(merged, faces):
+                out.append(merged)
     return out
+
+
+def _store(piece: Region, mask: Bytes, faces: Sequence[Shape]) -> Shape | None:
+    """The cylinder whose body is a face at the bottom of the piece and whose lid is too flat for one."""
+    width, height = piece.width, piece.height
+    x0, y0 = float(piece.left), float(piece.top)
+    box = (x0, y0, x0 + width, y0 + height)
+    rim = (max(1, width // 24), max(1, height // 24))
+    corners = [mask[piece.top + rim[1], x] for x in (piece.left + rim[0], piece.left + width - 1 - rim[0])]
+    if any(corners):  # not rounded on top
+        return None
+    for face in faces:
+        if face.outline not in ("rectangle", "rounded") or share(face.box, box) < 0.8:
+            continue
+        sides = max(abs(face.box[0] - box[0]), abs(face.box[2] - box[2]))
+        lid = (face.box[1] - y0) / height
+        if sides < 0.15 * width and abs(face.box[3] - box[3]) < 0.15 * height and 0.15 < lid < 0.65:
+            return replace(face, outline="cylinder", box=box, contour=piece.contour)
+    return None
+
+
+def _frames_icon(shape: Shape, faces: Sequence[Shape]) -> bool:
+    """Whether a circle is only seen around the corners of a small box (the envelope of a message flow)."""
+    return shape.outline == "circle" and any(
+        f.outline in ("rectangle", "rounded")
+        and share(f.box, shape.box) > 0.85
+        and float(np.hypot(*size(f.box))) > 0.95 * size(shape.box)[0]
+        for f in faces
+    )
 
 
 def _least(page: Page) -> float:

@@ -133,13 +133,9 @@ class _Grid:
         """Whether a box is two frames with a space between them: both its upright sides end and begin again."""
         x0, y0, x1, y1 = box
         breaks = [s.at for s in self.horizontal if abs(s.start - x0) < self.slack and abs(s.end - x1) < self.slack]
-        spaces = [
-            (a + self.slack, b - self.slack) for a, b in zip(breaks, breaks[1:], strict=False) if y0 <= a < b <= y1
-        ]
-        return any(
-            high - low > 0.3 * self.unit and max(self.covered("v", x, low, high) for x in (x0, x1)) < 0.3
-            for low, high in spaces
-        )
+        rim, inner = 0.15 * self.unit, [at for at in breaks if y0 <= at <= y1]
+        spaces = [(a + rim, b - rim) for a, b in zip(inner, inner[1:], strict=False) if b - a > 0.6 * self.unit]
+        return any(max(self.covered("v", x, low, high) for x in (x0, x1)) < 0.5 for low, high in spaces)
 
     def across(self, axis: Literal["h", "v"], box: Box, *, bounded: bool = False) -> list[float]:
         """Positions of lines that span the box from side to side, its own border left out. Where a symbol covers the

@@ -10,12 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from vision.boxes import area, centre, gaps, inside, share, size, union
+from vision.boxes import area, centre, gaps, holds, inside, iou, share, size, union
 from vision.parts import Box, Outline, Shape, TextLine
 
 BOXY: frozenset[Outline] = frozenset({"rectangle", "rounded", "stadium"})
 HOST = 12.0  # units; activities beside print are no higher
 LEAST_FILLED = 1.5  # units; smaller filled circles and diamonds are heads
+TAIL = 1.5  # units; circles on borders that are no larger are tails of flows
 BLANK: frozenset[Outline] = BOXY | {"parallelogram", "trapezoid", "hexagon"}
 
 
@@ -25,6 +26,9 @@ def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float, host
     host: units; what is higher has symbols inside, not icons.
     """
     kept: list[Shape] = []
+    events = [s for s in shapes if s.outline == "circle" and s.confidence > 0.9 and min(size(s.box)) > TAIL * unit]
+    shapes = [_unfolded(s, events) for s in shapes]
+    shapes = [s for s in shapes if not any(_sees_better(o, s) or _holds_tail(o, s, unit) for o in shapes)]
     for c in sorted(shapes, key=lambda c: (-area(c.box), -c.confidence)):
         twin = next((k for k in kept if share(c.box, k.box) > 0.9 and _same(c, k)), None)
         if twin is None:
@@ -33,7 +37,9 @@ def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float, host
             kept = [replace(k, double=True) if k is twin else k for k in kept]
     worded = [s for s in kept if _has_words(s, lines)]
     tasks = [s for s in worded if s.outline in BLANK and s.confidence > 0.9]
+    most = 4 * float(np.median([area(s.box) for s in tasks])) if len(tasks) > 2 else np.inf
     hosts = [s for s in kept if not any(inside(t.box, s.box) and area(t.box) > 0.02 * area(s.box) for t in tasks)]
+    hosts = [s for s in hosts if s.outline not in BOXY or area(s.box) < most]  # larger ones are parts of lanes
     kept = [s for s in kept if not any(_is_icon(s, k, unit, host) for k in hosts if k is not s)]
     worded = [s for s in kept if _has_words(s, lines)]
     usual = float(np.median([area(s.box) for s in worded])) if worded else 0.0
@@ -44,6 +50,14 @@ def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float, host
         if _is_symbol(c, solid, lines, unit):
             solid.append(c)
     return [c for c in solid if not _is_gap(c, [k for k in solid if k is not c], lines, unit)]
+
+
+def _unfolded(shape: Shape, events: Sequence[Shape]) -> Shape:
+    """A box whose corner an event covers looks like a sheet with a fold."""
+    if shape.outline != "page" or not any(holds(event.box, (shape.box[2], shape.box[1])) for event in events):
+        return shape
+    x0, y0, x1, y1 = shape.box
+    return replace(shape, outline="rounded", contour=np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
 
 
 def is_ground(shape: Shape, lines: Sequence[TextLine], unit: float) -> bool:
@@ -66,6 +80,24 @@ def holds_label(shape: Shape, lines: Sequence[TextLine], unit: float) -> bool:
     words = [line for line in lines if share(line.box, shape.box) > 0.5]
     flat = shape.fill is not None and not shape.filled and shape.outline in BLANK and shape.stroke < 2.5
     return flat and bool(words) and _is_chip(shape, words, unit)
+
+
+def _sees_better(other: Shape, shape: Shape) -> bool:
+    """Whether another outline at about the same place is the one that is drawn: a circle of two lines, where a shadow
+    or a fill moved this one; any outline that is all there, where little of this circle is."""
+    if other is shape or shape.double or iou(shape.box, other.box) <= 0.45:
+        return False
+    if shape.outline == "circle" and not shape.dashed and shape.confidence < 0.7:
+        return other.confidence > 0.95 and other.stroke > 0
+    loose = shape.outline in ("circle", "ellipse") or shape.stroke == 0
+    return loose and other.outline == "circle" and other.double and share(shape.box, other.box) < 0.9
+
+
+def _holds_tail(host: Shape, shape: Shape, unit: float) -> bool:
+    """Whether a small circle is the tail of a message flow, on the border of the symbol that sends it."""
+    if shape.outline != "circle" or shape.double or max(size(shape.box)) > TAIL * unit:
+        return False
+    return host.outline in BOXY and min(size(host.box)) > 2 * TAIL * unit and abs(_depth(shape, host)) < 0.3 * unit
 
 
 def _has_words(shape: Shape, lines: Sequence[TextLine]) -> bool:
@@ -166,6 +198,8 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     if len(words) > 1 and shape.fill is None and all(len(line.text) <= 4 for line in words):
         return False  # answers of a decision, in the space between its flows
     small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and shape.confidence > 0.8
+    sure = shape.confidence > 0.8 or shape.dashed or shape.double
+    small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and sure
     if words and shape.fill is None and not small and _astray(words, shape):
         return False
     bitten = sum(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline != "circle")
@@ -201,7 +235,7 @@ def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
     width, height = size(shape.box)
     slack = max(width - (box[2] - box[0]), height - (box[3] - box[1]))
     if shape.outline in ("circle", "diamond"):
-        return len(words) == 1 and len(words[0].text) >= 2 and slack < 0.6 * unit
+        return len(words) == 1 and len(words[0].text) >= 2 and slack < 0.6 * unit and share(box, shape.box) > 0.75
     return len(words) == 1 and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
 
 
