@@ -11,7 +11,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 setup: $(VENV)/.base  ## system packages, a virtual environment and the base install (no torch)
 
-run: $(VENV)/.base  ## read the two bundled pictures; outputs in out/
+run: $(VENV)/.base  ## read the bundled pictures, draw the bundled texts; outputs in out/
 	$(BIN)/python scripts/run.py $(OUT)
 
 test: $(VENV)/.dev

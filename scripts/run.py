@@ -1,4 +1,4 @@
-"""What `make run` shows: the two bundled pictures described, every output written to a folder.
+"""What `make run` shows: the two bundled pictures described, two bundled texts drawn, every output in a folder.
 
 run.py [OUT]    OUT: the folder, `out` unless given
 """
@@ -11,12 +11,14 @@ from pathlib import Path
 from pipeline.batch import write
 from pipeline.build import describer
 from pipeline.describe import describe_page
+from pipeline.draw import Studio
 from pipeline.formats import FORMATS
 from pipeline.overlay import draw_overlay, png
 from pipeline.settings import Settings
 from vision.load import open_upload
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "data" / "examples"
+TEXTS = ("order.en.txt", "leave.ru.txt")
 
 
 def main(out: Path) -> None:
@@ -34,7 +36,14 @@ def main(out: Path) -> None:
             print(f"warning: {warning}")
     kinds = ", ".join(form.suffix for form in FORMATS.values())
     print(f"Each picture's outputs ({kinds}, .overlay.png) are in {out.resolve()}")
-    print("Your own: .venv/bin/diascribe describe PICTURE   (--help tells more)")
+    with Studio(workers=1) as studio:
+        for name in TEXTS:
+            text = (EXAMPLES / name).read_text("utf-8")
+            print(f"\n==== {name}\n\n{text}")
+            write(out / f"{Path(name).stem}.svg", studio.draw(text, "svg").data)
+            write(out / f"{Path(name).stem}.png", studio.draw(text, "png").data)
+    print("Drawn from these words (.svg, .png) in the same folder.\n")
+    print("Your own: .venv/bin/diascribe describe PICTURE, .venv/bin/diascribe draw TEXT   (--help tells more)")
 
 
 if __name__ == "__main__":
