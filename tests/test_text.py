@@ -94,6 +94,18 @@ def test_reads_russian(size: int, font: str) -> None:
 
 
 @russian
+@pytest.mark.parametrize("size", [14, 20])
+@pytest.mark.parametrize("words", ["Проверить\nостаток дней", "Проверь\nкорней нет", "Генеральный\nновый дизайнер"])
+def test_breves_belong_to_the_letters_under_them(words: str, size: int) -> None:
+    face = ImageFont.truetype(SANS, size)
+    image = Image.new("RGB", (40 * size, 12 * size), "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((2 * size, 2 * size, 26 * size, 9 * size), outline="black", width=2)
+    draw.multiline_text((14 * size, 5.5 * size), words, fill="black", font=face, anchor="mm", align="center", spacing=0)
+    assert [line.text for line in read_text(prepare(image)).lines] == words.split("\n")
+
+
+@russian
 def test_reads_a_poor_jpeg(tmp_path: Path) -> None:
     assert likeness(read_text(prepare(jpeg(chart(RUSSIAN, size=15), 40, tmp_path))), RUSSIAN) >= 0.93
 

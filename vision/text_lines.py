@@ -35,8 +35,8 @@ def group_lines(marks: Marks, unit: float) -> list[MarkLine]:
         return []
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     core = (np.maximum(width, height) >= 0.3 * unit) & (np.minimum(width, height) <= TALL * unit) & ~marks.hung
-    level = _pairs(boxes, core & (height >= 0.26 * unit), marks.barrier, unit)
-    turned = _pairs(boxes[:, [1, 0, 3, 2]], core & (width >= 0.26 * unit), marks.barrier.T, unit)
+    level = _pairs(boxes, core & (height >= SLIM * unit), marks.barrier, unit)
+    turned = _pairs(boxes[:, [1, 0, 3, 2]], core & (width >= SLIM * unit), marks.barrier.T, unit)
     upright = _orient(boxes, core, level, turned, unit)
     lines: list[MarkLine] = []
     for pairs, keep, flag in ((level, upright, False), (turned, ~upright, True)):
@@ -44,11 +44,16 @@ def group_lines(marks: Marks, unit: float) -> list[MarkLine]:
         for group in _unite(len(boxes), pairs.left[used], pairs.right[used]):
             if core[group[0]] and keep[group[0]]:
                 lines.append(_finish(marks, group, flag))
-    lines = _merge(marks, _adopt(marks, lines))
+    slim = (np.minimum(width, height) < SLIM * unit) & (np.maximum(width, height) < 0.6 * unit)
+    signs = [line for line in lines if len(line.members) == 1 and slim[line.members[0]]]
+    lines = _adopt(marks, [line for line in lines if len(line.members) > 1 or not slim[line.members[0]]])
+    taken = {int(member) for line in lines for member in line.members}
+    lines = _merge(marks, lines + [line for line in signs if int(line.members[0]) not in taken])
     return sorted(lines, key=lambda line: (round(line.box[1] / unit), line.box[0]))
 
 
 TALL = 2.0
+SLIM = 0.26  # units; slimmer marks may be dashes, dots and breves
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +176,20 @@ def _adopt(marks: Marks, lines: list[MarkLine]) -> list[MarkLine]:
     distance += np.where(marks.hung[free][:, None] & outside, 9, 0)
     best = distance.argmin(1)
     near = distance[np.arange(len(free)), best] <= 1
+    for mark in np.flatnonzero((distance <= 1).sum(1) > 1):  # between two lines: й's breve stands under a descender
+        rivals = np.flatnonzero(distance[mark] <= 1)
+        best[mark] = min(rivals, key=lambda line: _gap(marks.boxes[free[mark]], marks.boxes[lines[line].members]))
     out = []
     for number, line in enumerate(lines):
         extra = free[near & (best == number)]
         out.append(_finish_with(marks, line, extra) if len(extra) else line)
     return out
+
+
+def _gap(box: Ints, others: Ints) -> int:
+    """Pixels from a box (4,) to the nearest of others (n, 4), the wider of the two ways."""
+    gaps = np.maximum(others[:, :2] - box[2:], box[:2] - others[:, 2:])
+    return int(gaps.max(1).min())
 
 
 def _merge(marks: Marks, lines: list[MarkLine]) -> list[MarkLine]:
