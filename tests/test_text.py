@@ -106,6 +106,21 @@ def test_breves_belong_to_the_letters_under_them(words: str, size: int) -> None:
 
 
 @russian
+@pytest.mark.parametrize(
+    "words",
+    ["Увеличить счётчик\nпопыток", "Передать на склад\nготовой продукции", "Отправить\nкод по СМС", "Оценка\nНИЗКАЯ"],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_small_letters_are_told_from_capitals_by_their_size(words: str, turned: bool) -> None:
+    image = Image.new("RGB", (500, 300), "white")
+    ImageDraw.Draw(image).multiline_text(
+        (250, 150), words, fill="black", font=ImageFont.truetype(SANS, 22), anchor="mm"
+    )
+    lines = read_text(prepare(image.transpose(Image.Transpose.ROTATE_90) if turned else image)).lines
+    assert sorted(line.text for line in lines) == sorted(words.split("\n"))
+
+
+@russian
 def test_reads_a_poor_jpeg(tmp_path: Path) -> None:
     assert likeness(read_text(prepare(jpeg(chart(RUSSIAN, size=15), 40, tmp_path))), RUSSIAN) >= 0.93
 

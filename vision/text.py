@@ -19,6 +19,7 @@ import numpy as np
 from diagram.kinds import Language
 from vision import ocr_paddle
 from vision.parts import Box, Bytes, Page, TextLine
+from vision.text_case import lowered
 from vision.text_crop import LineCrop, photo_crop
 from vision.text_ink import Marks, even_light, find_marks, is_noisy
 from vision.text_language import join_lines, language_of
@@ -200,10 +201,10 @@ def _is_stroke(marks: Marks, line: MarkLine, unit: float) -> bool:
 def _read(reader: Reader, crops: list[LineCrop], spoken: Language) -> list[TextLine]:
     heights = [crop.height for crop in crops if len(crop.line.members) >= 3]
     usual = float(np.median(heights)) if heights else 0.0
-    lines: list[TextLine] = []
+    read: list[tuple[LineCrop, TextLine]] = []
     for light in (False, True):
         # between dark letters there is light ink too
-        sure = [line.box for line in lines if line.confidence >= SURE and len(line.text) > 2]
+        sure = [line.box for _, line in read if line.confidence >= SURE and len(line.text) > 2]
         part = [crop for crop in crops if crop.marks.light is light and _is_free(crop.box, sure)]
         for crop, line in zip(part, each(partial(reader.line, spoken=spoken), part), strict=True):
             if line is None or not _says_something(line):
@@ -211,7 +212,8 @@ def _read(reader: Reader, crops: list[LineCrop], spoken: Language) -> list[TextL
             # one sign much larger than the print is a symbol that looks like a letter
             if len(line.text) == 1 and crop.height > 1.45 * usual:
                 continue
-            lines.append(line)
+            read.append((crop, line))
+    lines = lowered(read)
     # where nothing is written, a letter is a circle or a cross
     written = any(sum(ch.isalnum() for ch in line.text) > 2 for line in lines)
     return _distinct([line for line in lines if written or len(line.text) > 1])
