@@ -131,10 +131,10 @@ class Retrieval:
         rows = self.examples.findable()
         if self._settings.examples_policy == "random":
             seed = zlib.crc32(repr(diagram).encode())
-            return at_random([rows[name].example() for name in sorted(rows)], most, seed)
+            return at_random([rows[name].example(bare=True) for name in sorted(rows)], most, seed)
         hits = self._hits(image, diagram, CANDIDATES)
         found = [
-            Candidate(rows[hit.id].example(), hit.score, hit.vector, rows[hit.id].kind)
+            Candidate(rows[hit.id].example(bare=True), hit.score, hit.vector, rows[hit.id].kind)
             for hit in hits
             if hit.id in rows
         ]

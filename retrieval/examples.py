@@ -2,7 +2,8 @@
 
 One JSON object a line: `file_name` (inside the folder), `id`, `graph` (the Diagram JSON, as an object or as a string),
 `description`, `title`, `language`, `kind`, `process`, `look`, `source`, `licence`, `split`. Only rows whose split is
-"train" may be found later: the others are kept for measuring. Rows are checked when read; a fault names file and line.
+"train" may be found later: the others are kept for measuring. Rows are checked when read, their graphs when first asked
+for (there may be many); a fault names the file, and the line or the example.
 A folder that is written to is changed whole or not at all, by one process at a time. Knows nothing of vectors.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -31,14 +33,14 @@ TRAIN: Final = "train"
 _ID: Final = re.compile(r"[\w.-]{1,80}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
-    """One example and what is known about it. image: the picture's path. digest: changes with picture and graph."""
+    """One example and what is known about it. image: the picture's path. graph: the Diagram JSON, as it stands there."""
 
     id: str
     image: Path
     description: str
-    diagram: Diagram | None
+    graph: Mapping[str, Any] | None = None
     title: str = ""
     language: Language = "en"
     kind: str = ""
@@ -49,13 +51,26 @@ class Record:
     split: str = TRAIN
     more: Mapping[str, Any] = field(default_factory=dict)
 
-    def example(self) -> Example:
-        """As describers are given it."""
+    @functools.cached_property
+    def diagram(self) -> Diagram | None:
+        """The graph.
+
+        Raises:
+            InputError: it breaks the contract of graphs.
+        """
+        try:
+            return None if self.graph is None else Diagram.from_json(self.graph)
+        except DiascribeError as error:
+            raise InputError(f"{self.image.parent / METADATA}, example {self.id}: {error}") from error
+
+    def example(self, *, bare: bool = False) -> Example:
+        """As describers are given it. bare: without the graph, which takes a moment to check."""
+        diagram = None if bare else self.diagram
         return Example(
             self.id,
             str(self.image),
             self.description,
-            self.diagram,
+            diagram,
             self.language,
             self.source,
             self.licence,
@@ -72,13 +87,13 @@ class Record:
             whole = hashlib.sha256(self.image.read_bytes())
         except OSError as error:
             raise InputError(f"example {self.id}: {self.image} cannot be read: {error.strerror}") from error
-        if self.diagram is not None:
-            whole.update(json.dumps(self.diagram.to_json(), sort_keys=True).encode())
+        if self.graph is not None:
+            whole.update(json.dumps(self.graph, sort_keys=True).encode())
         return whole.hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """The row. The graph is a string: rows of one table must have one shape."""
-        graph = None if self.diagram is None else json.dumps(self.diagram.to_json(), ensure_ascii=False)
+        graph = None if self.graph is None else json.dumps(self.graph, ensure_ascii=False)
         names = ("title", "language", "kind", "process", "look", "source", "licence", "split")
         known = {"file_name": self.image.name, "id": self.id, "graph": graph, "description": self.description}
         return {**known, **{name: getattr(self, name) for name in names}, **self.more}
@@ -241,7 +256,9 @@ def _record(folder: Path, data: Any) -> Record:
         raise InputError("`file_name` must name a file inside the folder")
     graph = data.pop("graph", None)
     graph = json.loads(graph) if isinstance(graph, str) and graph.strip() else graph or None
-    diagram = None if graph is None else Diagram.from_json(graph)
+    if not (graph is None or isinstance(graph, dict)):
+        raise InputError("`graph` must be a Diagram in JSON")
+    told = graph or {}
     texts = {
         key: data.pop(key, None) or ""
         for key in ("description", "title", "language", "kind", "process", "look", "source", "licence", "split")
@@ -249,14 +266,14 @@ def _record(folder: Path, data: Any) -> Record:
     if wrong := [key for key, value in texts.items() if not isinstance(value, str)]:
         raise InputError(f"`{wrong[0]}` must be text")
     identity = data.pop("id", None) or Path(name).stem
-    language = texts.pop("language") or (diagram.language if diagram else "en")
+    language = texts.pop("language") or told.get("language") or "en"
     if language not in LANGUAGES:
         raise InputError(f"unknown language {language!r}", hint=f"known: {', '.join(get_args(Language))}")
-    kind = texts.pop("kind") or (diagram.kind if diagram else "")
+    kind = texts.pop("kind") or str(told.get("kind") or "")
     split = texts.pop("split") or TRAIN
     description = texts.pop("description")
     return Record(
-        str(identity), folder / name, description, diagram, kind=kind, split=split, more=data,
+        str(identity), folder / name, description, graph, kind=kind, split=split, more=data,
         language=cast(Language, language), **texts,
     )  # fmt: skip
 
