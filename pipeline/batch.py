@@ -19,7 +19,7 @@ from pipeline.build import describer
 from pipeline.describe import describe_page
 from pipeline.formats import FORMATS
 from pipeline.overlay import draw_overlay, png
-from pipeline.retrieve import Retrieval
+from pipeline.retrieve import shared
 from pipeline.settings import Settings
 from pipeline.sources import Source
 from pipeline.workers import Lost, run_all
@@ -104,7 +104,7 @@ def make_worker(plan: Plan, settings: Settings) -> Callable[[Source], Outcome]:
     """The function that does one file; the reader is made once, when first needed."""
     _limit_threads(settings.threads)
     reader = functools.cache(functools.partial(describer, settings))
-    retrieval = Retrieval(settings)
+    retrieval = shared(settings)
 
     def work(source: Source) -> Outcome:
         start = time.perf_counter()

@@ -94,10 +94,13 @@ def search(query: Query, count: Count = 5, json: Json = False, embedder: Embedde
     retrieval = _retrieval(embedder=embedder)
     text = " ".join(query)
     path = Path(text)
+    if not path.is_file() and path.suffix.lower() in SUFFIXES:
+        _usage(f"{text}: there is no such file")
+    if not make_ready(retrieval):
+        _say("there are no training diagrams to search; add your own with: diascribe examples add")
+        raise typer.Exit(1)
     if path.is_file():
         found = retrieval.by_picture(open_upload(path, settings.limits).page(0), count)
-    elif path.suffix.lower() in SUFFIXES:
-        _usage(f"{text}: there is no such file")
     else:
         found = retrieval.by_text(text, count)
     if json:
@@ -238,13 +241,24 @@ def download(name: Annotated[Literal["clip"], typer.Argument(help="Which: clip."
     print(fetch(_settings().clip_model))
 
 
+def make_ready(retrieval: Retrieval) -> bool:
+    """Whether there is something to search; the first time the index is built, and that is told on stderr."""
+
+    def first() -> None:
+        _say("building the index of the training diagrams, this once")
+        _say(_told(_build(retrieval)))
+
+    return retrieval.ready(first)
+
+
 def _build(retrieval: Retrieval, *, rebuild: bool = False, keep_embedder: bool = False) -> Synced:
     """Build with a progress bar on stderr."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not sys.stderr.isatty(), redirect_stdout=False, transient=True) as bar:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    console, hidden = Console(stderr=True), not sys.stderr.isatty()
+    with Progress(*columns, console=console, disable=hidden, redirect_stdout=False, transient=True) as bar:
         task = bar.add_task("embedding", total=None)
 
         def progress(done: int, total: int) -> None:
@@ -254,14 +268,7 @@ def _build(retrieval: Retrieval, *, rebuild: bool = False, keep_embedder: bool =
 
 
 def _update(retrieval: Retrieval) -> None:
-    """Bring the index up to date, where there is one."""
-    from diagram.errors import MissingIndexError
-
-    try:
-        retrieval.index.manifest()
-    except MissingIndexError:
-        _say("no index has been built yet; build it with: diascribe index build")
-        return
+    """Bring the index up to date."""
     _say(_told(_build(retrieval, keep_embedder=True)))
 
 

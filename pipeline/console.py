@@ -47,8 +47,8 @@ def run_describe(
         say(f"{sources[0].path}: there is no such file or folder")
         return 2
     plan = Plan(format_name, out, (out or Path()) if overlay else None, resume, examples)
-    if examples:
-        _tell_of_index(settings)
+    if settings.examples:
+        _make_ready(settings)
     start = time.perf_counter()
     outcomes = describe_files(sources, plan, settings, worker_count(jobs, len(sources)))
     read = failed = skipped = 0
@@ -131,14 +131,13 @@ def summary(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _tell_of_index(settings: Settings) -> None:
-    """Say why there will be no examples, where that is known beforehand."""
-    from pipeline.retrieve import Retrieval
+def _make_ready(settings: Settings) -> None:
+    """Build the index of training diagrams where there is none; what goes wrong is told with each picture."""
+    from pipeline.cli_retrieval import make_ready
+    from pipeline.retrieve import shared
 
-    try:
-        Retrieval(settings).index.manifest()
-    except DiascribeError as error:
-        say(f"{error} ({error.hint})")
+    with contextlib.suppress(DiascribeError):
+        make_ready(shared(settings))
 
 
 def worker_count(jobs: int, items: int) -> int:

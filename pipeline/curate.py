@@ -16,7 +16,7 @@ from diagram.errors import DiascribeError, InputError
 from diagram.model import Diagram
 from diagram.narrate import narrate
 from pipeline.retrieve import Retrieval
-from retrieval.examples import METADATA, TRAIN, ExampleFolder, Record, alike
+from retrieval.examples import METADATA, TRAIN, ExampleFolder, Record, alike, graph_text
 from vision.load import SUFFIXES, Limits, open_upload
 
 _TEXTS = (".txt", ".md")
@@ -111,7 +111,7 @@ def _described(name: str, image: Path, truth: Path) -> Record:
             raise InputError(f"{truth} is empty")
         cyrillic = sum("а" <= letter <= "я" for letter in text.casefold())
         latin = sum("a" <= letter <= "z" for letter in text.casefold())
-        return Record(name, image, text.strip(), None, language="ru" if cyrillic > latin else "en")
+        return Record(name, image, text.strip(), language="ru" if cyrillic > latin else "en")
     try:
         diagram, data = _graph(text, suffix)
     except DiascribeError as error:
@@ -119,7 +119,7 @@ def _described(name: str, image: Path, truth: Path) -> Record:
     said = narrate(diagram)
     told: dict[str, Any] = {key: str(data.get(key) or "") for key in ("process", "look", "source", "licence")}
     description, title = str(data.get("description") or said.text), str(data.get("title") or said.title)
-    return Record(name, image, description, diagram, title, diagram.language, diagram.kind, **told)
+    return Record(name, image, description, graph_text(diagram), title, diagram.language, diagram.kind, **told)
 
 
 def _graph(text: str, suffix: str) -> tuple[Diagram, dict[str, object]]:

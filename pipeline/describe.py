@@ -14,7 +14,7 @@ from PIL import Image
 from diagram.model import Description
 from diagram.narrate import narrate
 from pipeline.build import Describer, describer
-from pipeline.retrieve import Retrieval
+from pipeline.retrieve import Retrieval, shared
 from pipeline.settings import Settings
 from vision.load import Upload, open_upload
 
@@ -30,14 +30,15 @@ def describe(
     """The graph of one picture, its title, text and steps.
 
     picture: an image, or a file (path or bytes; of several pages the first is read). reader: made from the settings
-    unless given, so that many pictures can share one. retrieval: finds the examples; likewise.
+    unless given, so that many pictures can share one. retrieval: finds the examples; unless
+    given, all calls with the same settings share one.
 
     Raises:
         InputError: the file cannot be used. UnknownNameError: `settings.engine` names nothing.
     """
     settings = settings or Settings()
     reader = reader or describer(settings)
-    retrieval = retrieval or Retrieval(settings)
+    retrieval = retrieval or shared(settings)
     if isinstance(picture, Image.Image):
         return retrieval.with_examples(_told(reader.describe(picture), settings), picture)
     return describe_page(open_upload(picture, settings.limits), 0, settings, reader, retrieval)[1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -100,6 +101,20 @@ class Retrieval:
             progress=progress,
         )
 
+    def ready(self, build: Callable[[], object] | None = None) -> bool:
+        """Whether there is something to search; where no index has been built yet, `build` is called (default: ours).
+
+        Raises:
+            IndexUnusableError: there is an index, but not a usable one. And what `build` raises.
+        """
+        try:
+            self.index.manifest()
+        except MissingIndexError:
+            if not self.examples.findable():
+                return False
+            (build or self.build)()
+        return True
+
     def by_text(self, text: str, count: int) -> list[Found]:
         """The examples nearest to what the words say.
 
@@ -125,36 +140,32 @@ class Retrieval:
         """
         from retrieval.select import Candidate, Choice, Limits, at_random, choose, first
 
-        most = self._settings.examples
+        most, policy = self._settings.examples, self._settings.examples_policy
         if not diagram.nodes:
             return Choice(why_not="no diagram was found in the picture")
         rows = self.examples.findable()
-        if self._settings.examples_policy == "random":
-            seed = zlib.crc32(repr(diagram).encode())
-            return at_random([rows[name].example(bare=True) for name in sorted(rows)], most, seed)
+        if policy == "random":
+            return at_random([rows[name] for name in sorted(rows)], most, zlib.crc32(repr(diagram).encode()))
         hits = self._hits(image, diagram, CANDIDATES)
-        found = [
-            Candidate(rows[hit.id].example(bare=True), hit.score, hit.vector, rows[hit.id].kind)
-            for hit in hits
-            if hit.id in rows
-        ]
-        if self._settings.examples_policy == "fixed":
+        found = [Candidate(rows[hit.id], hit.score, hit.vector) for hit in hits if hit.id in rows]
+        if policy == "fixed":
             return first(found, most)
         close = self._settings.min_similarity
         limits = Limits(most=most, similarity=self.embedder().close if close is None else close)
         return choose(found, diagram.language, diagram.kind, limits)
 
     def with_examples(self, found: Description, image: Image.Image) -> Description:
-        """A description with the examples like it, and a warning where there is an index but it is of no use."""
+        """A description with the examples like it; where there is no index it is built, once.
+
+        What goes wrong becomes a warning: a picture is described without examples too.
+        """
         if not self._settings.examples:
             return found
-        import time
-
         start = time.perf_counter()
         try:
+            if not self.ready():
+                return found
             choice = self.similar(image, found.diagram)
-        except MissingIndexError:
-            return found
         except DiascribeError as error:
             warning = f"no similar examples: {error}" + (f" ({error.hint})" if error.hint else "")
             return replace(found, warnings=(*found.warnings, warning))
@@ -183,6 +194,12 @@ class Retrieval:
         from vision.load import open_upload
 
         return Picture(lambda: open_upload(record.image, self._settings.limits).page(0), record.diagram)
+
+
+@functools.lru_cache(maxsize=4)
+def shared(settings: Settings) -> Retrieval:
+    """One for all calls with the same settings: what it has opened stays open."""
+    return Retrieval(settings)
 
 
 def _identity(embedder: Embedder) -> Identity:

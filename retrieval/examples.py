@@ -22,7 +22,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, cast
 
 from diagram.errors import DiascribeError, InputError
 from diagram.kinds import LANGUAGES, Language
@@ -35,12 +35,12 @@ _ID: Final = re.compile(r"[\w.-]{1,80}")
 
 @dataclass(frozen=True)
 class Record:
-    """One example and what is known about it. image: the picture's path. graph: the Diagram JSON, as it stands there."""
+    """One example and what is known about it. image: the picture's path. graph: the Diagram JSON, "" where unknown."""
 
     id: str
     image: Path
     description: str
-    graph: Mapping[str, Any] | None = None
+    graph: str = ""
     title: str = ""
     language: Language = "en"
     kind: str = ""
@@ -59,23 +59,20 @@ class Record:
             InputError: it breaks the contract of graphs.
         """
         try:
-            return None if self.graph is None else Diagram.from_json(self.graph)
-        except DiascribeError as error:
+            return Diagram.from_json(json.loads(self.graph)) if self.graph else None
+        except (ValueError, DiascribeError) as error:
             raise InputError(f"{self.image.parent / METADATA}, example {self.id}: {error}") from error
 
-    def example(self, *, bare: bool = False) -> Example:
-        """As describers are given it. bare: without the graph, which takes a moment to check."""
-        diagram = None if bare else self.diagram
+    def example(self, score: float | None = None, reason: str = "") -> Example:
+        """As describers are given it.
+
+        Raises:
+            InputError: its graph breaks the contract of graphs.
+        """
         return Example(
-            self.id,
-            str(self.image),
-            self.description,
-            diagram,
-            self.language,
-            self.source,
-            self.licence,
-            self.title,
-        )
+            self.id, str(self.image), self.description, self.diagram, self.language, self.source, self.licence,
+            self.title, score, reason,
+        )  # fmt: skip
 
     def digest(self) -> str:
         """Of the picture's bytes and the graph.
@@ -87,16 +84,19 @@ class Record:
             whole = hashlib.sha256(self.image.read_bytes())
         except OSError as error:
             raise InputError(f"example {self.id}: {self.image} cannot be read: {error.strerror}") from error
-        if self.graph is not None:
-            whole.update(json.dumps(self.graph, sort_keys=True).encode())
+        whole.update(self.graph.encode())
         return whole.hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """The row. The graph is a string: rows of one table must have one shape."""
-        graph = None if self.graph is None else json.dumps(self.graph, ensure_ascii=False)
         names = ("title", "language", "kind", "process", "look", "source", "licence", "split")
-        known = {"file_name": self.image.name, "id": self.id, "graph": graph, "description": self.description}
+        known = {"file_name": self.image.name, "id": self.id, "graph": self.graph, "description": self.description}
         return {**known, **{name: getattr(self, name) for name in names}, **self.more}
+
+
+def graph_text(diagram: Diagram) -> str:
+    """A graph as records hold it."""
+    return json.dumps(diagram.to_json(), ensure_ascii=False)
 
 
 class ExampleFolder:
@@ -254,28 +254,22 @@ def _record(folder: Path, data: Any) -> Record:
     name = data.pop("file_name", None)
     if not isinstance(name, str) or not name or Path(name).is_absolute() or ".." in Path(name).parts:
         raise InputError("`file_name` must name a file inside the folder")
-    graph = data.pop("graph", None)
-    graph = json.loads(graph) if isinstance(graph, str) and graph.strip() else graph or None
-    if not (graph is None or isinstance(graph, dict)):
-        raise InputError("`graph` must be a Diagram in JSON")
-    told = graph or {}
-    texts = {
-        key: data.pop(key, None) or ""
-        for key in ("description", "title", "language", "kind", "process", "look", "source", "licence", "split")
-    }
+    graph = data.pop("graph", None) or ""
+    if not isinstance(graph, str):
+        graph = json.dumps(graph, ensure_ascii=False)
+    keys = ("description", "title", "language", "kind", "process", "look", "source", "licence", "split")
+    texts = {key: data.pop(key, None) or "" for key in keys}
     if wrong := [key for key, value in texts.items() if not isinstance(value, str)]:
         raise InputError(f"`{wrong[0]}` must be text")
-    identity = data.pop("id", None) or Path(name).stem
-    language = texts.pop("language") or told.get("language") or "en"
+    if graph and not (texts["language"] and texts["kind"]):
+        diagram = Diagram.from_json(json.loads(graph))
+        texts |= {"language": texts["language"] or diagram.language, "kind": texts["kind"] or diagram.kind}
+    language = texts.pop("language") or "en"
     if language not in LANGUAGES:
-        raise InputError(f"unknown language {language!r}", hint=f"known: {', '.join(get_args(Language))}")
-    kind = texts.pop("kind") or str(told.get("kind") or "")
-    split = texts.pop("split") or TRAIN
-    description = texts.pop("description")
-    return Record(
-        str(identity), folder / name, description, graph, kind=kind, split=split, more=data,
-        language=cast(Language, language), **texts,
-    )  # fmt: skip
+        raise InputError(f"unknown language {language!r}", hint=f"known: {', '.join(LANGUAGES)}")
+    texts["split"] = texts["split"] or TRAIN
+    identity = str(data.pop("id", None) or Path(name).stem)
+    return Record(identity, folder / name, graph=graph, language=cast(Language, language), more=data, **texts)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ with the old one until then. Large generations are memory-mapped. Knows nothing 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -55,6 +56,7 @@ BATCH: Final = 32
 REFINED: Final = 20  # candidates that are compared exactly, per entry asked for
 PATIENCE: Final = 600.0  # seconds to wait for another build
 
+_UNWRITABLE: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
 _ROW: Final = np.dtype([("id", f"S{ID_BYTES}"), ("digest", "S16")])
 _ROWS, _FAISS, _VECTORS = "rows.npy", "index.faiss", "vectors.npy"
 
@@ -256,7 +258,9 @@ class FaissIndex:
                             raise BusyError("another process is building the index", hint="try again later") from None
                         time.sleep(0.05)
                 yield
-        except PermissionError as error:
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
             hint = "set DIASCRIBE_INDEX_DIR to a folder of your own"
             raise DiascribeError(
                 f"the index in {self._folder} cannot be written: {error.strerror}", hint=hint
@@ -360,7 +364,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     """Changes with every new file at this path."""
     try:
         stat = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
 

@@ -9,13 +9,12 @@ import math
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Final
 
 from diagram.model import Example
 from retrieval.embedder import Vectors
-
-Policy = Literal["adaptive", "fixed", "random", "none"]
+from retrieval.examples import Record
 
 _OTHER_LANGUAGE: Final = 0.05
 _OTHER_KIND: Final = 0.05
@@ -26,12 +25,11 @@ _DIVERSITY: Final = 0.3  # weight of being unlike those chosen (Carbonell and Go
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An example found. score: similarity to the picture; vector: (dim,), of the example; kind: "bpmn", "flowchart"."""
+    """An example found. score: similarity to the picture; vector: (dim,), of the example."""
 
-    example: Example
+    record: Record
     score: float
     vector: Vectors
-    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,8 @@ def choose(found: Sequence[Candidate], language: str, kind: str, limits: Limits 
         return Choice(why_not="there are no examples")
     worth = {
         id(one): one.score
-        - _OTHER_LANGUAGE * (one.example.language != language)
-        - _OTHER_KIND * bool(one.kind and one.kind != kind)
+        - _OTHER_LANGUAGE * (one.record.language != language)
+        - _OTHER_KIND * bool(one.record.kind and one.record.kind != kind)
         for one in found
     }
     best = max(worth.values())
@@ -81,7 +79,7 @@ def choose(found: Sequence[Candidate], language: str, kind: str, limits: Limits 
             break
         one = max(left, key=lambda one: (1 - _DIVERSITY) * worth[id(one)] - _DIVERSITY * near[id(one)])
         left.remove(one)
-        cost = token_count(one.example.description)
+        cost = token_count(one.record.description)
         if cost > tokens:
             dear = True
             continue
@@ -89,19 +87,19 @@ def choose(found: Sequence[Candidate], language: str, kind: str, limits: Limits 
         chosen.append(one)
     if not chosen:
         return Choice(why_not="the close examples are too long" if dear else "no example is close")
-    return Choice(tuple(_chosen(one, _reason(one, language, kind)) for one in chosen))
+    return Choice(tuple(_shown(one, _reason(one, language, kind)) for one in chosen))
 
 
 def first(found: Sequence[Candidate], count: int) -> Choice:
     """A control for measuring: the `count` nearest, whatever they are."""
     nearest = sorted(found, key=lambda one: -one.score)[:count]
-    return Choice(tuple(_chosen(one, f"fixed number: similarity {one.score:.2f}") for one in nearest))
+    return Choice(tuple(_shown(one, f"fixed number: similarity {one.score:.2f}") for one in nearest))
 
 
-def at_random(examples: Sequence[Example], count: int, seed: int) -> Choice:
+def at_random(records: Sequence[Record], count: int, seed: int) -> Choice:
     """A control for measuring: any examples, the same for the same seed."""
-    picked = random.Random(seed).sample(examples, min(count, len(examples)))
-    return Choice(tuple(replace(example, reason="at random") for example in picked))
+    picked = random.Random(seed).sample(records, min(count, len(records)))
+    return Choice(tuple(record.example(reason="at random") for record in picked))
 
 
 def token_count(text: str) -> int:
@@ -110,13 +108,13 @@ def token_count(text: str) -> int:
     return math.ceil(cyrillic / 2.5 + (len(text) - cyrillic) / 4)
 
 
-def _chosen(one: Candidate, reason: str) -> Example:
-    return replace(one.example, score=round(one.score, 4), reason=reason)
+def _shown(one: Candidate, reason: str) -> Example:
+    return one.record.example(round(one.score, 4), reason)
 
 
 def _reason(one: Candidate, language: str, kind: str) -> str:
     parts = [f"similarity {one.score:.2f}"]
-    parts.append("same language" if one.example.language == language else f"in {one.example.language}")
-    if one.kind:
-        parts.append("same kind" if one.kind == kind else f"a {one.kind}")
+    parts.append("same language" if one.record.language == language else f"in {one.record.language}")
+    if one.record.kind:
+        parts.append("same kind" if one.record.kind == kind else f"a {one.record.kind}")
     return ", ".join(parts)

@@ -73,6 +73,7 @@ def test_rows_are_read_with_the_graph_as_object_or_string(tmp_path):
         ({"file_name": "pay.png", "id": "a"}, "twice"),
         ({"file_name": "pay.png", "id": "b", "graph": {"nodes": [{"id": "", "type": "task"}]}}, "empty id"),
         ({"file_name": "pay.png", "id": "b", "graph": "{"}, "line 2"),
+        ({"file_name": "pay.png", "id": "b", "graph": [], "kind": 1}, "kind"),
         ({"file_name": "pay.png", "id": "b", "language": "tlh"}, "language"),
         ({"file_name": "pay.png", "id": "b", "title": 5}, "title"),
     ],
@@ -82,6 +83,19 @@ def test_a_faulty_row_is_named(tmp_path, row, word):
     with pytest.raises(InputError, match=word) as raised:
         folder.records()
     assert "metadata.jsonl, line 2" in str(raised.value)
+
+
+@pytest.mark.parametrize("graph", ["{", "[]", '{"nodes": [{"id": "", "type": "task"}]}'])
+def test_a_faulty_graph_is_named_when_it_is_asked_for(tmp_path, graph):
+    row = {"file_name": "pay.png", "id": "bad", "graph": graph, "language": "en", "kind": "bpmn"}
+    record = folder_with(tmp_path / "data", row).records()["bad"]
+    with pytest.raises(InputError, match=r"metadata.jsonl, example bad: "):
+        _ = record.diagram
+    retrieval = Retrieval(
+        Settings(index_dir=tmp_path / "index", examples_dir=tmp_path / "own", data_dir=tmp_path / "data")
+    )
+    with pytest.raises(InputError, match="example bad"):
+        retrieval.build()
 
 
 def test_adding_and_removing(retrieval, tmp_path):

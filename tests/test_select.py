@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagram.model import Example
 from retrieval.embedder import normalised
+from retrieval.examples import Record
 from retrieval.select import Candidate, Limits, at_random, choose, first, token_count
 
 
@@ -16,9 +19,9 @@ def vector(*numbers: float) -> np.ndarray:
     return normalised(np.array([numbers]))[0]
 
 
-def found(name: str, score: float, at=None, *, language="en", kind="bpmn", text="Some steps.") -> Candidate:
+def found(name: str, score: float, at=None, *, language="en", kind="bpmn", text="Some steps.", graph="") -> Candidate:
     at = vector(*np.random.default_rng(list(name.encode())).normal(size=32)) if at is None else at
-    return Candidate(Example(name, f"{name}.png", text, None, language), score, at, kind)
+    return Candidate(Record(name, Path(f"{name}.png"), text, graph, "", language, kind), score, at)
 
 
 def names(choice) -> list[str]:
@@ -65,6 +68,13 @@ def test_reasons_and_scores_travel_with_the_chosen():
     assert example.reason == "similarity 0.91, in ru, same kind"
 
 
+def test_the_graph_travels_with_the_chosen_and_only_theirs_is_read():
+    graph = {"kind": "bpmn", "nodes": [{"id": "a", "type": "task", "text": "Pay"}], "edges": [], "lanes": []}
+    rows = [found("a", 0.91, graph=json.dumps(graph)), found("far", 0.1, graph="{")]
+    (example,) = choose(rows, "en", "bpmn").examples
+    assert example.diagram.nodes[0].text == "Pay"
+
+
 @given(st.lists(st.tuples(st.floats(-1, 1), st.sampled_from(["en", "ru"]), st.integers(0, 3000)), max_size=12))
 def test_whatever_is_found_the_limits_hold(rows):
     candidates = [
@@ -81,7 +91,7 @@ def test_whatever_is_found_the_limits_hold(rows):
 def test_the_controls_for_measuring():
     rows = [found("a", 0.2), found("b", 0.9)]
     assert names(first(rows, 5)) == ["b", "a"]
-    examples = [row.example for row in rows]
+    examples = [row.record for row in rows]
     assert at_random(examples, 1, 7) == at_random(examples, 1, 7)
     assert len(at_random(examples, 5, 7).examples) == 2
     assert at_random(examples, 0, 7).examples == ()
