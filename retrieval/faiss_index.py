@@ -41,12 +41,12 @@ from retrieval.index import (
     Manifest,
     Progress,
     Synced,
-    batches,
     check_embedder,
     check_ids,
-    checked,
     digest_of,
+    embedded,
     entry_digest,
+    missing_index,
 )
 
 FORMAT: Final = 1
@@ -148,13 +148,9 @@ class FaissIndex:
             ready = journal.read()
             resumed = sum(digests[name] in ready for name in fresh)
             todo = [name for name in fresh if digests[name] not in ready]
-            tell = progress or _silent
-            tell(resumed, len(fresh))
-            for number, batch in enumerate(batches(todo, BATCH)):
-                vectors = checked(embed(batch), len(batch), embedder)
+            for batch, vectors in embedded(todo, BATCH, embed, embedder, resumed, progress):
                 journal.add([digests[name] for name in batch], vectors)
                 ready |= {digests[name]: vector for name, vector in zip(batch, vectors, strict=True)}
-                tell(resumed + min(len(todo), (number + 1) * BATCH), len(fresh))
             vectors = np.empty((len(entries), embedder.dim), np.float32)
             if old is not None and kept:
                 vectors[: len(kept)] = old.all_vectors()[[have[digests[name]] for name in kept]]
@@ -215,7 +211,7 @@ class FaissIndex:
         path = self._folder / "manifest.json"
         stamp = _stamp(path)
         if stamp is None:
-            raise MissingIndexError("no index of examples has been built", hint="build it with: diascribe index build")
+            raise missing_index()
         import faiss  # costs a tenth of a second: not where there is nothing to read
 
         try:
@@ -333,10 +329,6 @@ def _inverted(vectors: Vectors, grown: Path | None) -> Any:
     index.train(vectors[np.sort(sample)])
     index.add(vectors)
     return index
-
-
-def _silent(done: int, total: int) -> None:
-    pass
 
 
 def _how(state: _Open, asked: int) -> Any:

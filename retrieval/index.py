@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from diagram.errors import BrokenIndexError, InputError, StaleIndexError
+from diagram.errors import BrokenIndexError, InputError, MissingIndexError, StaleIndexError
 from retrieval.embedder import Vectors
 
 REBUILD: Final = "rebuild it with: diascribe index build"
@@ -155,9 +155,33 @@ def entry_digest(name: str, digest: str) -> bytes:
     return hashlib.blake2b(f"{name}\0{digest}".encode(), digest_size=16).digest()
 
 
-def batches(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """The ids, `size` at a time."""
-    return (ids[i : i + size] for i in range(0, len(ids), size))
+def missing_index() -> MissingIndexError:
+    """What to raise where nothing has been built."""
+    return MissingIndexError("no index of examples has been built", hint="build it with: diascribe index build")
+
+
+def embedded(
+    ids: Sequence[str], size: int, embed: Embed, embedder: Identity, done: int, progress: Progress
+) -> Iterator[tuple[Sequence[str], Vectors]]:
+    """The ids, `size` at a time, with their vectors; progress is told once the caller is done with a batch.
+
+    done: how many others needed no embedding.
+
+    Raises:
+        BrokenIndexError: the embedder broke its promise.
+    """
+    tell = progress or (lambda *_: None)
+    total = done + len(ids)
+    tell(done, total)
+    for start in range(0, len(ids), size):
+        batch = ids[start : start + size]
+        vectors = np.ascontiguousarray(embed(batch), np.float32)
+        if vectors.shape != (len(batch), embedder.dim) or not np.isfinite(vectors).all():
+            raise BrokenIndexError(
+                f"{embedder.name} gave vectors of shape {vectors.shape}, not {embedder.dim} numbers each"
+            )
+        yield batch, vectors
+        tell(done + start + len(batch), total)
 
 
 class Journal:
@@ -208,15 +232,3 @@ class Journal:
     def clear(self) -> None:
         """Forget everything."""
         self._path.unlink(missing_ok=True)
-
-
-def checked(vectors: Vectors, count: int, embedder: Identity) -> Vectors:
-    """The vectors an embedder gave, float32 and of the right shape.
-
-    Raises:
-        BrokenIndexError: they are not what the embedder promises.
-    """
-    out = np.ascontiguousarray(vectors, np.float32)
-    if out.shape != (count, embedder.dim) or not np.isfinite(out).all():
-        raise BrokenIndexError(f"{embedder.name} gave vectors of shape {out.shape}, not {(count, embedder.dim)}")
-    return out

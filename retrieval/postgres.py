@@ -35,12 +35,12 @@ from retrieval.index import (
     Manifest,
     Progress,
     Synced,
-    batches,
     check_embedder,
     check_ids,
-    checked,
     digest_of,
+    embedded,
     entry_digest,
+    missing_index,
 )
 
 if TYPE_CHECKING:
@@ -118,12 +118,9 @@ class PostgresIndex:
             ready = {bytes(row[0]) for row in self._do(_sql("select digest from {}", pending))}
             todo = [name for name in fresh if digests[name] not in ready]
             resumed = len(fresh) - len(todo)
-            for number, batch in enumerate(batches(todo, BATCH)):
-                vectors = checked(embed(batch), len(batch), embedder)
+            for batch, vectors in embedded(todo, BATCH, embed, embedder, resumed, progress):
                 rows = [(digests[name], _text(vector)) for name, vector in zip(batch, vectors, strict=True)]
                 self._many(_sql("insert into {} values (%s, %s) on conflict do nothing", pending), rows)
-                if progress is not None:
-                    progress(resumed + min(len(todo), (number + 1) * BATCH), len(fresh))
             manifest = self._publish(entries, digests, kept, fresh, embedder, pending, start)
             return Synced(manifest, len(todo), len(kept), resumed, removed)
 
@@ -171,12 +168,11 @@ class PostgresIndex:
 
     def _state(self) -> tuple[Manifest, str]:
         """What the index holds, and the table that holds it."""
-        hint = "build it with: diascribe index build"
         if not self._do(_plain("select to_regclass('diascribe_index') is not null"))[0][0]:
-            raise MissingIndexError("no index of examples has been built", hint=hint)
+            raise missing_index()
         rows = self._do(_plain("select * from diascribe_index where name = %s"), (self._name,))
         if not rows:
-            raise MissingIndexError("no index of examples has been built", hint=hint)
+            raise missing_index()
         _, embedder, fingerprint, dim, *told, table = rows[0]
         return Manifest(Identity(embedder, fingerprint, dim), *told), table
 
@@ -288,7 +284,7 @@ class PostgresIndex:
         if self._connection is None or self._connection.closed:
             import psycopg
 
-            self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+            self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10, client_encoding="utf8")
             self._connection.execute("set client_min_messages = warning")
         return self._connection
 

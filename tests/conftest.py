@@ -1,10 +1,13 @@
-"""Tests build indexes in a folder of their own, never in the checkout."""
+"""What tests share: indexes in a folder of their own, never in the checkout; a database server."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+from tests import postgres_server
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,3 +17,17 @@ def index_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("DIASCRIBE_INDEX_DIR", str(tmp_path_factory.mktemp("index")))
         patch.setenv("DIASCRIBE_EXAMPLES_DIR", str(tmp_path_factory.mktemp("own")))
         yield
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """The URL of a real server: of the environment, else one started for the tests."""
+    if url := os.environ.get("DIASCRIBE_DATABASE_URL"):
+        yield url
+        return
+    pytest.importorskip("psycopg")
+    folder = postgres_server.programs()
+    if folder is None:
+        pytest.skip("DIASCRIBE_DATABASE_URL names no server, and no PostgreSQL with pgvector is installed")
+    with postgres_server.running(folder) as url:
+        yield url

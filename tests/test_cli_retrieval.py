@@ -175,6 +175,17 @@ def test_adding_an_example_brings_the_index_up_to_date(filled):
     assert filled("index", "info", "--json")[1].count('"count": 5') == 1
 
 
+def test_the_index_may_be_in_a_database(filled, database, monkeypatch):
+    monkeypatch.setenv("DIASCRIBE_INDEX", "pgvector")
+    assert "DIASCRIBE_DATABASE_URL" in filled("index", "build")[2]
+    monkeypatch.setenv("DIASCRIBE_DATABASE_URL", database)
+    assert filled("index", "build", "--rebuild")[1] == "index of 5 examples, builtin (5 embedded, 0 kept)\n"
+    assert filled("index", "verify")[0] == 0
+    assert filled("search", "согласование договора", "-k", 1)[1].split()[1] == "corp-contract"
+    assert filled("examples", "remove", "corp-contract")[0] == 0
+    assert filled("index", "info", "--json")[1].count('"count": 4') == 1
+
+
 def test_verify_tells_of_damage_and_of_examples_that_changed(filled, tmp_path):
     code, out, _ = filled("index", "verify")
     assert (code, out) == (0, "the index is sound: 5 examples\n")

@@ -66,9 +66,7 @@ def open_index(request, tmp_path):
     if not request.param.startswith("postgres"):
         yield lambda: FaissIndex(tmp_path / "index", flat_up_to=KINDS[request.param])
         return
-    url = os.environ.get("DIASCRIBE_DATABASE_URL")
-    if not url:
-        pytest.skip("DIASCRIBE_DATABASE_URL names no server")
+    url = request.getfixturevalue("database")
     name = f"test {uuid.uuid4()}"
     opened = []
 
@@ -228,11 +226,8 @@ def test_two_threads_may_search_at_a_time(index):
 
 
 @pytest.fixture
-def postgres():
-    url = os.environ.get("DIASCRIBE_DATABASE_URL")
-    if not url:
-        pytest.skip("DIASCRIBE_DATABASE_URL names no server")
-    index = PostgresIndex(url, name=f"test {uuid.uuid4()}")
+def postgres(database):
+    index = PostgresIndex(database, name=f"test {uuid.uuid4()}")
     yield index
     index.drop()
     index.close()
@@ -406,25 +401,33 @@ def test_a_journal_cut_or_changed_anywhere_gives_what_is_whole(tmp_path):
     assert Journal(tmp_path / "journal", Identity("other", "other", ME.dim)).read() == {}
 
 
-def test_two_builders_wait_for_each_other_and_lose_nothing(tmp_path):
+@pytest.mark.parametrize("place", ["folder", "database"])
+def test_two_builders_wait_for_each_other_and_lose_nothing(request, tmp_path, place):
     shared = tmp_path / "wanted"
     shared.mkdir()
-    code = """
+    name = f"test {uuid.uuid4()}"
+    where = str(tmp_path / "index") if place == "folder" else request.getfixturevalue("database")
+    open_one = "FaissIndex(Path(sys.argv[1]))" if place == "folder" else "PostgresIndex(sys.argv[1], name=sys.argv[2])"
+    code = f"""
 import sys
 from pathlib import Path
 from retrieval.faiss_index import FaissIndex
+from retrieval.postgres import PostgresIndex
 from tests.test_index import ME, Embedding
-shared, who = Path(sys.argv[2]), sys.argv[3]
+shared, who = Path(sys.argv[3]), sys.argv[4]
 for number in range(10):
-    (shared / f"{who}-{number}").touch()
-    FaissIndex(Path(sys.argv[1])).sync(lambda: {path.name: "a" for path in shared.iterdir()}, Embedding(), ME)
+    (shared / f"{{who}}-{{number}}").touch()
+    {open_one}.sync(lambda: {{path.name: "a" for path in shared.iterdir()}}, Embedding(), ME)
 """
-    command = [sys.executable, "-c", code, str(tmp_path / "index"), str(shared)]
+    command = [sys.executable, "-c", code, where, name, str(shared)]
     processes = [subprocess.Popen([*command, who], cwd=ROOT) for who in ("left", "right")]
     assert [process.wait() for process in processes] == [0, 0]
-    index = FaissIndex(tmp_path / "index")
+    index = FaissIndex(Path(where)) if place == "folder" else PostgresIndex(where, name=name)
     assert index.manifest().count == 20
     assert index.verify() == []
+    if isinstance(index, PostgresIndex):
+        index.drop()
+        index.close()
 
 
 def test_a_builder_that_never_ends_is_waited_for_only_so_long(tmp_path):
