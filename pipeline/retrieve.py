@@ -43,6 +43,7 @@ class Retrieval:
     def __init__(self, settings: Settings, read: Callable[[Image.Image], Diagram] | None = None) -> None:
         self._settings = settings
         self._read = read or functools.partial(_read, settings)
+        self._embedders: dict[str, Embedder] = {}
 
     @functools.cached_property
     def examples(self) -> Examples:
@@ -183,11 +184,12 @@ class Retrieval:
         rows = self.examples.records()
         return [Found(rows[hit.id], hit.score) for hit in hits if hit.id in rows]
 
-    @functools.cache  # noqa: B019 one per object, which lives as long as its process
     def _embedder(self, name: str) -> Embedder:
         from pipeline.build import EMBEDDERS, lookup
 
-        return lookup("embedder", EMBEDDERS, name)(self._settings, self._read)
+        if name not in self._embedders:
+            self._embedders[name] = lookup("embedder", EMBEDDERS, name)(self._settings, self._read)
+        return self._embedders[name]
 
     def _picture(self, record: Record) -> Picture:
         from retrieval.embedder import Picture

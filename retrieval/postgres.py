@@ -63,12 +63,12 @@ class PostgresIndex:
     def __init__(
         self, url: str, *, name: str = "examples", flat_up_to: int = FLAT_UP_TO, patience: float = PATIENCE
     ) -> None:
+        self._connection: Connection[tuple[Any, ...]] | None = None
         self._url = url
         self._name = name
         self._flat_up_to = flat_up_to
         self._patience = patience
         self._turn = threading.RLock()
-        self._connection: Connection[tuple[Any, ...]] | None = None
 
     def manifest(self) -> Manifest:
         """What it holds now."""
@@ -152,6 +152,9 @@ class PostgresIndex:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def __del__(self) -> None:
+        self.close()
 
     # Reading
 
