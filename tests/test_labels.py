@@ -108,3 +108,29 @@ def test_words_of_starts_and_ends_name_events_not_flows() -> None:
     found = read([line("Check", 70, 105), line("End Event", 290, 118)], shapes, flows)
     assert found.shapes[1].text == "End Event"
     assert not found.connectors
+
+
+def test_an_answer_far_off_goes_to_the_one_flow_that_lacks_it() -> None:
+    shapes, flows = process()
+    flows.append(flow([(402, 100), (402, 40), (220, 40), (220, 80)], 2, 1))
+    answers = [line("yes", 430, 102), line("maybe", 408, 200)]
+    assert read([*answers, line("no", 470, -56)], shapes, flows).connectors[4].text == "no"
+    assert 4 not in read([*answers, line("notes", 470, -56)], shapes, flows).connectors
+    assert 4 not in read([*answers, line("no", 470, -190)], shapes, flows).connectors
+
+
+def test_an_answer_far_off_from_two_flows_that_lack_one_stays_free() -> None:
+    shapes, flows = process()
+    del flows[1]
+    flows.append(flow([(402, 100), (402, 40), (220, 40), (220, 80)], 2, 1))
+    found = read([line("yes", 430, 102), line("no", 305, 130)], shapes, flows)
+    assert [block.text for block in found.free] == ["no"]
+
+
+def test_a_blot_does_not_take_the_place_of_a_sure_answer() -> None:
+    shapes, flows = process()
+    blot = TextLine("pe", (542, 112, 562, 132), 0.62)
+    names = [line("In stock?", 362, 74), line("Cancelled", 530, 150)]
+    found = read([line("no", 428, 146), blot, *names], shapes, flows[:3])
+    assert found.connectors[2].text == "no"
+    assert [block.text for block in found.free] == ["pe"]

@@ -25,6 +25,7 @@ NAME: dict[Speech, float] = {"answer": 1.0, "question": -0.6, "name": -0.4, "eve
 CONDITION: dict[Speech, float] = {"answer": -0.3, "question": 0.8, "name": 0.2, "event": 2.0}  # and to a flow
 EVENTS = ("start", "end", "begin", "finish", "начало", "конец", "старт", "финиш", "завершение")
 UNDECIDED = 0.5  # units added to the way to a plain flow that leaves no decision
+STRAY = 6.0  # units from a flow at which an answer may still stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +307,7 @@ def _assign(
             cost[b, len(bare) + k] = _to_flow(block.box, connector, unit) + CONDITION[speech]
             if not _decides(connector, scene):
                 cost[b, len(bare) + k] += UNDECIDED
-        cost[b, len(bare) + len(connectors) + b] = 4.0  # stays free
+        cost[b, len(bare) + len(connectors) + b] = 4.0 * block.confidence  # stays free
     beside: dict[int, Block] = {}
     along: dict[int, Block] = {}
     free: list[Block] = []
@@ -317,25 +318,54 @@ def _assign(
             along[k - len(bare)] = blocks[b]
         else:
             free.append(blocks[b])
-    return beside, along, free
+    return beside, along, _find_decisions(free, along, scene, connectors, unit)
+
+
+def _find_decisions(
+    free: Sequence[Block], along: dict[int, Block], scene: Scene, connectors: Sequence[Connector], unit: float
+) -> list[Block]:
+    """Give answers that stand farther off to the flow they must belong to: the only one near that leaves a decision
+    and bears none, while another flow out of that decision does. Writes to `along`; returns the blocks left."""
+    left: list[Block] = []
+    leaves = [c.source for c in connectors]
+    told = {leaves[k] for k in along}
+    for block in free:
+        near = {
+            k: _distance(block.box, c.points)[0]
+            for k, c in enumerate(connectors)
+            if _answers(block.text) and len(c.points) > 1 and _leaves_decision(c, scene) and k not in along
+        }
+        found = sorted((far, k) for k, far in near.items() if far < STRAY * unit and leaves[k] in told)
+        if not found or (len(found) > 1 and found[1][0] < 1.5 * found[0][0]):
+            left.append(block)
+        else:
+            along[found[0][1]] = block
+    return left
 
 
 def _speech(text: str) -> Speech:
     """Whether a text sounds like the condition of a flow, a question, the name of an event, or another name."""
     words = text.strip()
-    if words.startswith("[") or words.casefold().strip(".,:;!") in ANSWERS or len(words) <= 3:
+    if _answers(words) or len(words) <= 3:
         return "answer"
     if words.endswith("?"):
         return "question"
     return "event" if words.casefold().startswith(EVENTS) else "name"
 
 
+def _answers(text: str) -> bool:
+    """Whether a text is a guard or one of the words that answer a question."""
+    return text.startswith("[") or text.casefold().strip(" .,:;!") in ANSWERS
+
+
 def _decides(connector: Connector, scene: Scene) -> bool:
     """Whether a flow may well bear a label: it leaves a decision, or is no plain flow."""
+    return connector.style != "solid" or connector.source is None or _leaves_decision(connector, scene)
+
+
+def _leaves_decision(connector: Connector, scene: Scene) -> bool:
     source = connector.source
-    if connector.style != "solid" or source is None:
-        return True
-    return source[0] == "shape" and scene.shapes[source[1]].outline == "diamond"
+    return source is not None and source[0] == "shape" and scene.shapes[source[1]].outline == "diamond"
 
 
 OUTSIDE = frozenset({"circle", "ellipse", "diamond", "page", "cylinder", "document", "bar", "polygon", "hexagon"})
