@@ -66,3 +66,19 @@ class StaleIndexError(IndexUnusableError):
 
 class BrokenIndexError(IndexUnusableError):
     """Files of the index are missing, truncated or changed."""
+
+
+class EngineError(DiascribeError):
+    """A model, or the server that runs it, cannot answer."""
+
+
+class EngineUnavailableError(EngineError):
+    """A model cannot answer now: its server is out of reach or overloaded, or memory is short."""
+
+    retryable = True
+
+
+class ReplyError(EngineError):
+    """A model answered, but not with what it was asked for."""
+
+    retryable = True
