@@ -120,30 +120,31 @@ def measure(pictures: list[Path]) -> dict[str, list[Taken]]:
 
 
 def large(folder: Path, pictures: list[Path]) -> list[Path]:
-    """Pictures at the limits, made in the folder: 12,000 px long, as many pixels as are accepted, and noise."""
+    """Pictures at the limits, made in the folder: many diagrams on 12,000 px, one as large as is accepted, noise."""
     import numpy as np
     from PIL import Image
 
     from vision.load import Limits
 
     side = int(Limits().pixels ** 0.5)
-    made = []
-    for name, width, height in (("12,000 px long", 12_000, 1_500), ("100 Mpx", side, side)):
-        sheet = Image.new("RGB", (width, height), "white")
-        x = y = row = 0
-        for path in itertools.cycle(pictures):
-            with Image.open(path) as image:
-                if x + image.width > width:
-                    x, y, row = 0, y + row, 0
-                if y >= height:
-                    break
-                sheet.paste(image.convert("RGB"), (x, y))
-                x, row = x + image.width, max(row, image.height)
-        made.append(folder / f"{name}.png")
-        sheet.save(made[-1], compress_level=1)
+    sheet = Image.new("RGB", (12_000, 1_500), "white")
+    x = y = row = 0
+    for path in itertools.cycle(pictures):
+        with Image.open(path) as image:
+            if x + image.width > sheet.width:
+                x, y, row = 0, y + row, 0
+            if y >= sheet.height:
+                break
+            sheet.paste(image.convert("RGB"), (x, y))
+            x, row = x + image.width, max(row, image.height)
+    made = [folder / name for name in ("12,000 px long.png", "100 Mpx, one diagram.png", "100 Mpx of noise.jpg")]
+    sheet.save(made[0], compress_level=1)
+    with Image.open(pictures[0]) as image:
+        scale = (Limits().pixels / (image.width * image.height)) ** 0.5
+        scan = image.convert("RGB").resize((int(image.width * scale), int(image.height * scale)))
+    scan.save(made[1], compress_level=1)
     noise = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
-    made.append(folder / "100 Mpx of noise.jpg")
-    Image.fromarray(noise).save(made[-1], quality=30)
+    Image.fromarray(noise).save(made[2], quality=30)
     return made
 
 

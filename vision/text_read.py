@@ -39,6 +39,11 @@ class Reader:
         if not {"rus", "eng"} <= self.tongues:
             return "ru" if "rus" in self.tongues and not self.paddle else "en"
         longest = sorted(crops, key=lambda crop: (-min(len(crop.line.members), 24), crop.box))[:12]
+        english = each(partial(self.tesseract, name="eng"), longest[:2])
+        for crop, line in zip(longest, english, strict=False):
+            self.seen[crop.box, crop.marks.light, "eng"] = line
+        if len(english) > 1 and all(line and _size(line) >= 8 and _least(line) >= 0.9 for line in english):
+            return "en"  # Cyrillic never reads so well
         lead, seen = 0.0, 0
         for crop in longest:
             lines = each(partial(self.tesseract, crop), ("eng", "rus"))
