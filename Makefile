@@ -25,6 +25,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.base
 	$(BIN)/python bench/speed.py
+	$(BIN)/python bench/degrade.py
 	if command -v npm >/dev/null; then \
 	  PUPPETEER_SKIP_DOWNLOAD=1 npm install --silent --no-audit --no-fund --prefix bench/node || true; fi
 	$(BIN)/python bench/draw.py

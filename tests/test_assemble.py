@@ -1,6 +1,8 @@
-"""Which symbols of a scene become nodes, and of which type."""
+"""Which symbols of a scene become nodes, of which type, and how sure its flows are."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from diagram.model import Diagram
 from tests.test_connectors import blank, page_of
@@ -44,3 +46,14 @@ def test_a_task_whose_corner_is_hidden_is_no_data_object() -> None:
     flows += [flow([(104, 335), (200, 335)], 3, 0), flow([(640, 335), (700, 335)], 2, 4)]
     found = made(shapes, flows, [*lines, line("Start", 50, 360), line("End", 700, 360)])
     assert {node.text: node.type for node in found.nodes}["Step 2"] == "task"
+
+
+def test_a_flow_is_no_surer_than_the_symbols_it_joins() -> None:
+    shapes, flows, lines = row(4)
+    shapes[1] = replace(shapes[1], confidence=0.6)
+    lines[1] = replace(lines[1], confidence=0.9)
+    flows[2] = replace(flows[2], confidence=0.5)
+    found = made(shapes, flows, lines)
+    sure = {node.id: node.confidence for node in found.nodes}
+    assert sorted(edge.confidence or 0 for edge in found.edges) == [0.5, 0.6, 0.6]
+    assert all((edge.confidence or 0) <= min(sure[edge.source] or 0, sure[edge.target] or 0) for edge in found.edges)

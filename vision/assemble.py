@@ -5,7 +5,7 @@ In: a `Reading` of a `Page`. Out: a `Diagram` in pixels of the uploaded image, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,7 +38,8 @@ def assemble(page: Page, reading: Reading, language: Language) -> tuple[Diagram,
         ids[end] = f"n{number}"
     degree = _degrees(connectors)
     nodes = [_node(end, ids, scene, labels, kind, degree, scale) for end in order]
-    edges = _edges(connectors, ids, scene, labels, scale)
+    sure = {node.id: node.confidence for node in nodes}
+    edges = _edges(connectors, ids, scene, labels, scale, sure)
     return Diagram(kind, tuple(nodes), tuple(edges), tuple(lanes), language), list(reading.warnings)
 
 
@@ -255,8 +256,15 @@ def _is_activity(end: End, scene: Scene) -> bool:
 
 
 def _edges(
-    connectors: Sequence[Connector], ids: dict[End, str], scene: Scene, labels: Labels, scale: _Scale
+    connectors: Sequence[Connector],
+    ids: dict[End, str],
+    scene: Scene,
+    labels: Labels,
+    scale: _Scale,
+    sure: Mapping[str, float | None],
 ) -> list[Edge]:
+    """The flows between what was found. Each is as sure as its line, but no surer than the two symbols it joins: a
+    flow is right only where they are."""
     out: list[Edge] = []
     for i, c in enumerate(connectors):
         if c.source is None or c.target is None or c.source not in ids or c.target not in ids:
@@ -266,6 +274,7 @@ def _edges(
             kind = "message"
         block = labels.connectors.get(i)
         text = "" if block is None else block.text
+        ends = [known for end in (ids[c.source], ids[c.target]) if (known := sure.get(end)) is not None]
         out.append(
             Edge(
                 f"e{len(out) + 1}",
@@ -274,7 +283,7 @@ def _edges(
                 text,
                 kind,
                 tuple(scale.points(c.points)),
-                round(float(np.clip(c.confidence, 0, 1)), 3),
+                round(float(np.clip(min(c.confidence, *ends, 1.0), 0, 1)), 3),
             )
         )
     return out
