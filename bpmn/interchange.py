@@ -37,7 +37,11 @@ def interchange(
     for name, pool in implicit.items():
         inside = [layout.boxes[lane] for lane in pool.lanes]
         if pool.free:
-            inside += [_grown(layout.boxes[node.id], 30) for node in diagram.nodes if node.lane is None]
+            free = {node.id for node in diagram.nodes if node.lane is None}
+            inside += [_grown(layout.boxes[name], 30) for name in free]
+            for edge in diagram.edges:
+                if {edge.source, edge.target} <= free:
+                    inside += [_grown((x, y, x, y), 10) for x, y in layout.points.get(edge.id, ())]
         x0 = min((box[0] for box in inside), default=0.0) - 30
         y0 = min((box[1] for box in inside), default=0.0)
         x1 = max((box[2] for box in inside), default=300.0)
@@ -53,7 +57,9 @@ def interchange(
         elif node.type in ("gateway_exclusive", "decision") and not node.attached_to:
             more["isMarkerVisible"] = "true"
         shape = _shape(surface, ids[node.id], layout.boxes[node.id], **more)
-        if node.text and FAMILY[node.type] in ("event", "gateway", "data"):
+        if node.id in layout.labels:
+            _bounds(ET.SubElement(shape, f"{{{BPMNDI}}}BPMNLabel"), layout.labels[node.id])
+        elif node.text and FAMILY[node.type] in ("event", "gateway", "data"):
             _label(shape, node.text, layout.boxes[node.id])
     for position, edge in enumerate(diagram.edges, 1):
         points = layout.points.get(edge.id)
@@ -64,6 +70,8 @@ def interchange(
         )
         for x, y in points:
             ET.SubElement(drawn, f"{{{DI}}}waypoint", {"x": _number(x), "y": _number(y)})
+        if edge.id in layout.labels:
+            _bounds(ET.SubElement(drawn, f"{{{BPMNDI}}}BPMNLabel"), layout.labels[edge.id])
 
 
 def _shape(surface: ET.Element, element: str, box: Box, **more: str) -> ET.Element:

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mermaid.entities import meant
+
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
@@ -35,6 +37,7 @@ def _advance(text: str) -> float:
     """The advance width of one line, in em."""
     if text.isascii():
         return _font().getlength(text) / _SIZE
+    text = meant(text)
     wide = sum(1 for character in text if unicodedata.east_asian_width(character) in "WF")
     narrow = "".join(character for character in text if unicodedata.east_asian_width(character) not in "WF")
     return wide + _font().getlength(narrow) / _SIZE

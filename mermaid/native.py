@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from mermaid import measure, routes
+from mermaid.entities import hidden, shown
 from mermaid.sanitize import UnsafeSvgError, picture_size, sanitize
 from mermaid.worker import Answer, TaskError, limit, serve
 
@@ -29,6 +30,7 @@ DARK: Final = frozenset({"dark", "neo-dark", "redux-dark"})
 _FONTS: Final = f'"{measure.FAMILY}", "Segoe UI", Arial, sans-serif'
 _HALO: Final = ".edgeLabel text{paint-order:stroke;stroke:#ffffff;stroke-width:6px;stroke-linejoin:round}"
 """Keeps lines out of the labels on them, in every layout."""
+_FLOWCHART: Final = re.compile(r"(?m)^\s*(?:flowchart|graph|swimlane)\b")
 _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _CLASS: Final = re.compile(r'\bclass="([^"]*)"')
 _DOTTED: Final = re.compile(r"\.([A-Za-z_][\w-]*)")
@@ -76,12 +78,17 @@ def draw(source: str, *, theme: str = "") -> str:
     """The SVG of a Mermaid source, free of `foreignObject` so that any viewer and resvg can show it."""
     import merman
 
+    flowchart = bool(_FLOWCHART.search(source))
+    if flowchart:
+        source = hidden(source)
     try:
         svg = str(_engine(theme, "parity").render_svg(source, None))
         if "<foreignObject" in svg:
             svg = str(_engine(theme, "resvg-safe").render_svg(source, None))
     except merman.MermanError as error:
         raise TaskError("unsupported", _reason(error)) from error
+    if flowchart:
+        svg = shown(svg)
     if theme not in DARK and ("flowchart" in svg[:2000] or "swimlane" in svg[:2000]):
         svg = svg.replace("</style>", _HALO + "</style>", 1)
     return svg

@@ -245,3 +245,17 @@ def test_auto_falls_back_both_ways(native: Native) -> None:
         Auto(Broken(), None).render(SIMPLE, "svg")
     wrong = "classDiagram\n class A\n"
     assert Auto(native, Broken()).render(wrong, "svg").renderer == "native"
+
+
+def test_entities_are_shown_as_what_they_mean(native: Native) -> None:
+    source = (
+        'flowchart TB\n  a["1#46; say #quot;yes#quot; #35;1 #amp; x"] -->|"#lt;b#gt;"| b["&lt;i&gt; &quot;"]\n'
+        "  style a stroke:#abc\n"
+    )
+    svg = native.render(source, "svg").data.decode()
+    told = " ".join("".join(re.findall(r"<text[^>]*>(.*?)</text>", svg, re.DOTALL)).split())
+    words = re.sub(r"<[^>]+>", "", told)
+    assert '1. say "yes" #1 &amp; x' in words
+    assert "&lt;b&gt;" in words
+    assert '&lt;i&gt; "' in words
+    assert "#abc" in svg
