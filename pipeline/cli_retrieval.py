@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 index_app = typer.Typer(no_args_is_help=True, help="Build, check and search the index of training diagrams.")
 examples_app = typer.Typer(no_args_is_help=True, help="The training diagrams: list them, add your own.")
 
-models_app = typer.Typer(no_args_is_help=True, help="The weights of models.")
-
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of lines.")]
 Count = Annotated[int, typer.Option("-k", "--count", min=1, help="How many examples.")]
 Query = Annotated[list[str], typer.Argument(metavar="IMAGE|TEXT", help="A picture, or words.")]
@@ -35,7 +33,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.add_typer(index_app, name="index")
     app.add_typer(examples_app, name="examples")
-    app.add_typer(models_app, name="models")
     app.command("search")(search)
     index_app.command("search")(search)
 
@@ -231,14 +228,6 @@ def stats(json: Json = False) -> None:
     for key, value in counts.items():
         shown = ", ".join(f"{name} {count}" for name, count in value.items()) if isinstance(value, dict) else value
         print(f"{key}: {shown}")
-
-
-@models_app.command()
-def download(name: Annotated[Literal["clip"], typer.Argument(help="Which: clip.")]) -> None:  # noqa: ARG001 one so far
-    """Fetch the weights of a model from the Hugging Face hub, the one of the settings."""
-    from retrieval.clip import download as fetch
-
-    print(fetch(_settings().clip_model))
 
 
 def make_ready(retrieval: Retrieval) -> bool:

@@ -26,6 +26,12 @@ class Settings(BaseSettings):
     database_url names. index_dir, data_dir and examples_dir: the index, the examples that come along, and the user's
     own. examples: how many may be shown with a picture (0: none are looked for); examples_policy: how they are chosen;
     min_similarity: from which on (unset: the embedder's).
+    model: a name in the registry of models, which models_file adds to. precision: of its weights; lora: a folder with
+    an adapter. max_vram and max_ram: GiB that models may take (unset: what is free but for a reserve). model_idle: seconds
+    after which an unused model is unloaded; resident: how many may be loaded at once. server_url, server_model,
+    server_key: an OpenAI-compatible server to use instead; allow_remote: it may be another machine. server_timeout:
+    seconds without a sign of life from it. max_tokens: of a reply. unsupported: what becomes of steps that a model
+    names and the picture does not show.
     timeout: seconds after which a batch gives up on one picture. threads: of one reader (0: one per core).
     debug: let internal errors end the run with a traceback.
     """
@@ -49,6 +55,21 @@ class Settings(BaseSettings):
     examples: int = Field(default=3, ge=0, le=10)
     examples_policy: Literal["adaptive", "fixed", "random"] = "adaptive"
     min_similarity: float | None = Field(default=None, ge=-1, le=1)
+    model: str = "qwen2.5-vl-3b"
+    models_file: Path | None = None
+    precision: Literal["auto", "nf4", "bf16"] = "auto"
+    lora: Path | None = None
+    max_vram: float | None = Field(default=None, ge=0)
+    max_ram: float | None = Field(default=None, gt=0)
+    model_idle: float = Field(default=600.0, gt=0)
+    resident: int = Field(default=1, ge=1)
+    server_url: str = ""
+    server_model: str = ""
+    server_key: SecretStr = SecretStr("")
+    server_timeout: float = Field(default=120.0, gt=0)
+    allow_remote: bool = False
+    max_tokens: int = Field(default=4096, ge=16)
+    unsupported: Literal["flag", "drop"] = "flag"
     timeout: float = Field(default=300.0, gt=0)
     threads: int = Field(default=0, ge=0)
     debug: bool = False

@@ -1,0 +1,162 @@
+"""The registry and the weights on disk: own entries, whole and broken files, offline, removal."""
+
+import json
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from diagram.errors import DiascribeError, InputError, UnknownNameError
+from vlm import registry, weights
+
+
+def test_the_registry_is_complete_and_says_what_may_be_used():
+    models = registry.load()
+    assert registry.DEFAULT in models
+    assert models["qwen2.5-vl-3b"].commercial is False
+    assert models["qwen3-vl-4b"].commercial is True
+    assert models["qwen2.5-vl-3b"].max_pixels == 1280 * 784
+    assert models["dots-ocr"].run == "server"
+    assert all(model.loader for model in models.values() if model.run == "native")
+
+
+def test_every_native_class_is_in_the_pinned_transformers():
+    transformers = pytest.importorskip("transformers")
+    for model in registry.load().values():
+        if model.run == "native":
+            assert model.loader in dir(transformers), model.id
+
+
+def test_own_entries_win(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("- {id: mine, name: Mine, repository: /models/mine, pixels: [4, 8]}\n"
+                   "- {id: qwen2-vl-2b, name: Other, repository: me/other}\n")  # fmt: skip
+    models = registry.load(own)
+    assert models["mine"].max_pixels == 8 * 784
+    assert models["qwen2-vl-2b"].repository == "me/other"
+    with pytest.raises(UnknownNameError, match="nope") as raised:
+        registry.get("nope", own)
+    assert "mine" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id: x", "not a list"),
+        ("- 5", "not a mapping"),
+        ("- {id: x, name: X}", "has no repository"),
+        ("- {id: x, name: X, repository: a/b, kind: cat}", "kind must be one of"),
+        ("- {id: x, name: X, repository: a/b, colour: red}", "unknown field colour"),
+        ("- {id: x, name: X, repository: a/b, pixels: [9, 1]}", "pixels must be"),
+        ("- [", "cannot be read"),
+    ],
+)
+def test_faults_in_own_entries_are_told(tmp_path, text, says):
+    own = tmp_path / f"{abs(hash(text))}.yaml"
+    own.write_text(text)
+    with pytest.raises(InputError, match=says):
+        registry.load(own)
+
+
+def tensors(path, size=8):
+    head = json.dumps({"a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(head)) + head + bytes(size))
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    snapshot = tmp_path / "hub" / "models--me--tiny" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    tensors(snapshot / "model.safetensors")
+    return snapshot
+
+
+def test_a_whole_model_is_found_and_not_fetched_again(cache):
+    assert weights.find("me/tiny") == cache
+    assert weights.download("me/tiny") == cache
+    assert [(one.repository, one.size > 0) for one in weights.stored()] == [("me/tiny", True)]
+
+
+@pytest.mark.parametrize("fault", ["cut", "junk", "gone", "head"])
+def test_a_broken_weight_file_is_noticed(cache, fault):
+    path = cache / "model.safetensors"
+    whole = path.read_bytes()
+    if fault == "gone":
+        path.unlink()
+    else:
+        path.write_bytes({"cut": whole[:-3], "junk": b"<html>not found</html>", "head": b"\xff" * 40}[fault])
+    assert weights.find("me/tiny") is None
+    assert weights.faults(cache)
+
+
+def test_a_missing_part_is_noticed(cache):
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}
+    (cache / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert weights.faults(cache) == ["model-2.safetensors is missing"]
+
+
+def test_a_changed_byte_is_noticed_by_its_digest(cache):
+    blobs = cache.parent.parent / "blobs"
+    blobs.mkdir()
+    good = blobs / weights._sha256(cache / "model.safetensors")
+    (cache / "model.safetensors").rename(good)
+    (cache / "model.safetensors").symlink_to(good)
+    assert weights.faults(cache, thorough=True) == []
+    data = bytearray(good.read_bytes())
+    data[-1] ^= 1
+    good.write_bytes(data)
+    assert weights.faults(cache) == []
+    assert "damaged" in weights.faults(cache, thorough=True)[0]
+
+
+def test_nothing_is_fetched_offline_and_failures_are_told(cache, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(DiascribeError, match="offline"):
+        weights.download("me/other")
+
+
+def test_a_download_that_fails_says_why(tmp_path):
+    pytest.importorskip("huggingface_hub")
+    code = (
+        "from vlm.weights import download\ntry: download('me/other')\nexcept Exception as e: print(type(e).__name__, e)"
+    )
+    env = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path), "PATH": "", "PYTHONPATH": "."}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300)
+    assert done.stdout.startswith("DiascribeError me/other cannot be fetched:")
+
+
+def test_removing_takes_only_what_is_in_the_cache(cache, tmp_path):
+    assert weights.remove("me/absent") == 0
+    assert weights.remove("me/tiny") > 0
+    assert weights.find("me/tiny") is None
+    own = tmp_path / "own"
+    own.mkdir()
+    assert weights.remove(str(own)) == 0
+    assert own.is_dir()
+
+
+def test_the_commands(cache, capsys):
+    from pipeline.cli import main
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main(["models", *arguments])
+        return left.value.code, capsys.readouterr()
+
+    code, said = run("list")
+    assert code == 0
+    assert "qwen2.5-vl-3b" in said.out
+    assert "not for commercial use" in said.out
+    assert "on servers" in said.out
+    code, said = run("info", "qwen3-vl-4b")
+    assert "licence: Apache-2.0" in said.out
+    assert "vram_gib: not measured" in said.out
+    assert run("info", "nope")[0] == 2
+    assert "me/tiny" in run("cache")[1].out
+    assert run("download", "dots-ocr")[0] == 1
+    assert run("remove", "me/tiny")[0] == 0
+    assert run("remove", "me/tiny")[0] == 1
