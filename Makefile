@@ -4,6 +4,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 VENV ?= .venv
 BIN = $(VENV)/bin
 OUT ?= out
+PORT ?= 8000
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: setup run test check bench clean
@@ -11,8 +12,9 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 setup: $(VENV)/.base  ## system packages, a virtual environment and the base install (no torch)
 
-run: $(VENV)/.base  ## read the bundled pictures, draw the bundled texts; outputs in out/
+run: $(VENV)/.base  ## read the bundled pictures, draw the bundled texts, outputs in out/; then serve (not where CI is set)
 	$(BIN)/python scripts/run.py $(OUT)
+	@test -n "$$CI" || exec $(BIN)/diascribe serve --port $(PORT)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

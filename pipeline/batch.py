@@ -102,7 +102,7 @@ def describe_files(sources: Sequence[Source], plan: Plan, settings: Settings, jo
 
 def make_worker(plan: Plan, settings: Settings) -> Callable[[Source], Outcome]:
     """The function that does one file; the reader is made once, when first needed."""
-    _limit_threads(settings.threads)
+    limit_threads(settings.threads)
     reader = functools.cache(functools.partial(describer, settings))
     retrieval = shared(settings)
 
@@ -165,7 +165,7 @@ def write(path: Path, data: bytes) -> None:
         raise DiascribeError(f"{path} cannot be written: {reason}", hint="choose another --out") from error
 
 
-def _limit_threads(count: int) -> None:
+def limit_threads(count: int) -> None:
     """Hold the libraries of this process to so many threads (0: as they like): workers share the cores."""
     if count:
         os.environ["OMP_THREAD_LIMIT"] = os.environ["OMP_NUM_THREADS"] = str(count)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from diagram.errors import DiascribeError, UnknownNameError
-from pipeline import cli_draw, cli_models, cli_retrieval
+from pipeline import cli_draw, cli_models, cli_retrieval, cli_serve
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -91,6 +91,7 @@ def doctor() -> None:
 cli_draw.register(app)
 cli_retrieval.register(app)
 app.add_typer(cli_models.app, name="models")
+cli_serve.register(app)
 
 
 def settings(**changes: Any) -> Any:

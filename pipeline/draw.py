@@ -157,8 +157,12 @@ class Studio:
         drafted = draft(text)
         return Read(drafted.diagram, warnings=tuple(drafted.warnings))
 
+    def verdict(self, source: str, *, mend: bool = True) -> Verdict:
+        """Mermaid's verdict on a source; mend: after repairs, where it needs some."""
+        return repair(source, self.validator) if mend else self.validator.check(source)
+
     def _read_mermaid(self, text: str) -> Read:
-        verdict = repair(text, self.validator)
+        verdict = self.verdict(text)
         if not verdict.valid:
             raise InvalidMermaidError(verdict)
         try:

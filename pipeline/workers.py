@@ -38,11 +38,11 @@ def run_all(
     results must. jobs: worker processes. timeout: seconds for one item, after which its worker is killed.
     """
     queue = deque(range(len(items)))
-    crew: list[_Worker[T, R]] = []
+    crew: list[Worker[T, R]] = []
     try:
         while queue or any(worker.item is not None for worker in crew):
             while queue and len(crew) < jobs:
-                crew.append(_Worker(make))
+                crew.append(Worker(make))
             for worker in crew:
                 if worker.item is None and queue:
                     worker.start(index := queue.popleft(), items[index])
@@ -59,8 +59,11 @@ def run_all(
             worker.kill()
 
 
-class _Worker(Generic[T, R]):
-    """One process and the item it works on."""
+class Worker(Generic[T, R]):
+    """One process and the item it works on. Not for several threads.
+
+    pipe: to wait on while it works. since: `time.monotonic()` of the start of the item. usable: not lost yet.
+    """
 
     def __init__(self, make: Callable[[], Callable[[T], R]]) -> None:
         context = multiprocessing.get_context("spawn")  # forked OCR engines and thread pools hang
@@ -73,6 +76,7 @@ class _Worker(Generic[T, R]):
         self.usable = True
 
     def start(self, index: int, item: T) -> None:
+        """Hand it an item, under a number of the caller's."""
         self.item, self.since = index, time.monotonic()
         with contextlib.suppress(OSError):  # where it is gone, `finished` will tell
             self.pipe.send(item)
@@ -95,7 +99,12 @@ class _Worker(Generic[T, R]):
         index, self.item = self.item, None
         return index, result
 
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return self.usable and self._process.is_alive()
+
     def kill(self) -> None:
+        """End it."""
         self.usable = False
         self._process.kill()
         self._process.join()

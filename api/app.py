@@ -1,0 +1,87 @@
+"""The application: `create_app(settings, service)` wires routes, errors and the guard; nothing is global.
+
+Importing this loads nothing heavy: pictures are read in other processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from api import problems
+from api.guard import Guard
+from api.routes import drawing, operations, reading
+from api.settings import Service
+from api.work import App
+from pipeline.settings import Settings
+
+_ABOUT = "Reads pictures of process diagrams into typed graphs and draws diagrams from text, on your own machine."
+
+
+class Application(FastAPI):
+    """FastAPI behind the guard, which also sees what FastAPI itself answers."""
+
+    def __init__(self, service: Service, **more: Any) -> None:
+        super().__init__(**more)
+        self._guard = Guard(super().__call__, service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        await self._guard(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None, service: Service | None = None) -> FastAPI:
+    """The application. Its processes start and end with its lifespan.
+
+    settings, service: read from the environment unless given.
+    """
+    settings, service = settings or Settings(), service or Service()
+    shared = App(settings, service)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        shared.start()
+        try:
+            yield
+        finally:
+            shared.stop()
+
+    app = Application(
+        service,
+        title="Diascribe",
+        version=_version(),
+        description=_ABOUT,
+        lifespan=lifespan,
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        responses={
+            "default": {
+                "model": problems.Problem,
+                "description": "RFC 9457 problem details.",
+                "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            }
+        },
+    )
+    app.state.shared = shared
+    problems.install(app)
+    for part in (reading, drawing, operations):
+        app.include_router(part.router)
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> JSONResponse:
+        return JSONResponse({"name": "Diascribe", "version": _version(), "openapi": "/openapi.json", "about": _ABOUT})
+
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("diascribe")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,89 @@
+"""For whoever runs the service: `/health`, `/ready`, `/load`, `/models`. Each answers at once, whatever is at work."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from api.schemas import HealthOut, LoadOut, ModelsOut, ReadyOut
+from api.work import App, Shared
+from pipeline.build import DESCRIBERS
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/health", response_model=HealthOut)
+async def health(app: Shared) -> Response:
+    """The process is alive. `model_loaded`: at least one reader is ready."""
+    ready = app.crew.load().ready > 0
+    return JSONResponse({"status": "healthy", "model_loaded": ready, "timestamp": time.time()})
+
+
+@router.get(
+    "/ready",
+    response_model=ReadyOut,
+    responses={503: {"model": ReadyOut, "description": "Not yet, or no longer: no reader is ready, or no disk left."}},
+)
+async def ready(app: Shared) -> Response:
+    """Whether requests can be served now, and if not, what is missing."""
+    state = await run_in_threadpool(_state, app)
+    return JSONResponse(state, 200 if state["ready"] else 503)
+
+
+@router.get("/load", response_model=LoadOut)
+async def load(app: Shared) -> Response:
+    """How busy the machine and the readers are."""
+    import psutil
+
+    memory = psutil.virtual_memory()
+    crew = app.crew.load()
+    return JSONResponse(
+        {
+            "cpu_percent": psutil.cpu_percent(),
+            "memory_percent": memory.percent,
+            "memory_used_gb": round(memory.used / 2**30, 3),
+            "memory_total_gb": round(memory.total / 2**30, 3),
+            "workers": crew.workers,
+            "ready": crew.ready,
+            "busy": crew.busy,
+            "waiting": crew.waiting,
+            "seconds_per_request": round(crew.seconds, 3),
+        }
+    )
+
+
+@router.get("/models", response_model=ModelsOut)
+async def models(app: Shared) -> Response:
+    """What can read pictures here."""
+    return JSONResponse({"engines": list(DESCRIBERS), "default": app.settings.engine})
+
+
+def _state(app: App) -> dict[str, Any]:
+    crew = app.crew.load()
+    free = shutil.disk_usage(app.settings.index_dir if app.settings.index_dir.exists() else "/").free
+    return {
+        "ready": crew.ready > 0 and free > 50 * 2**20,
+        "readers": {"workers": crew.workers, "ready": crew.ready},
+        "index": _index(app),
+        "disk_free_gb": round(free / 2**30, 3),
+        "uptime": round(time.time() - app.started, 1),
+    }
+
+
+def _index(app: App) -> dict[str, Any]:
+    """What the folder of the index says, without loading it."""
+    import json
+
+    if app.settings.index != "faiss":
+        return {"kind": app.settings.index, "built": None}
+    try:
+        (manifest,) = app.settings.index_dir.glob("manifest.json")
+        count = json.loads(manifest.read_text("utf-8")).get("count")
+    except (ValueError, OSError, AttributeError):
+        return {"kind": "faiss", "built": False}
+    return {"kind": "faiss", "built": True, "examples": count}

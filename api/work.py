@@ -1,0 +1,116 @@
+"""The application's own things, made once and handed to the routes: settings, reading processes, the drawing studio.
+
+`App.read` runs a task in the crew, `App.draw` a function of the studio in a thread; both are bounded and leave the
+event loop free. Knows nothing of resources.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+
+import anyio
+from fastapi import Depends, Request
+
+from api.settings import Service
+from diagram.errors import BusyError
+from pipeline.crew import Crew
+from pipeline.settings import Settings
+from pipeline.tasks import Ready, Task, make_worker
+
+if TYPE_CHECKING:
+    from pipeline.draw import Studio
+
+T = TypeVar("T")
+
+
+class App:
+    """What requests share. `start` and `stop` belong to the server's life."""
+
+    def __init__(self, settings: Settings, service: Service) -> None:
+        self.settings = service.reader(settings)
+        self.service = service
+        self.started = time.time()
+        self._crew: Crew[Task, dict[str, Any]] | None = None
+        self._drawing = 0
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    def start(self) -> None:
+        """Start the reading processes, in the background."""
+        self._crew = Crew(
+            functools.partial(make_worker, self.settings),
+            Ready(),
+            size=self.service.crew(),
+            waiting=self.service.waiting,
+            timeout=self.service.timeout,
+        )
+        self._limiter = anyio.CapacityLimiter(self.service.crew())
+
+    def stop(self) -> None:
+        """End all processes."""
+        if self._crew is not None:
+            self._crew.close()
+        if "studio" in self.__dict__:
+            self.studio.close()
+
+    @property
+    def crew(self) -> Crew[Task, dict[str, Any]]:
+        """The reading processes."""
+        assert self._crew is not None, "the application has not been started"
+        return self._crew
+
+    @functools.cached_property
+    def studio(self) -> Studio:
+        """What draws; its own processes start when first needed."""
+        from pipeline.draw import Studio
+
+        return Studio(workers=self.service.crew())
+
+    async def read(self, task: Task, request: Request) -> dict[str, Any]:
+        """The result of a task. A client that goes away while it waits is not worked for.
+
+        Raises:
+            FullError: too many wait. LostError: its worker died. And what the task raises.
+        """
+        asked = time.perf_counter()
+        future = self.crew.submit(task)
+        answer = asyncio.wrap_future(future)
+        try:
+            while not answer.done():
+                await asyncio.wait((answer,), timeout=1.0)
+                if not answer.done() and not future.running() and await request.is_disconnected():
+                    break
+            if not answer.done():
+                raise BusyError("the client has gone")
+            found = answer.result()
+        finally:
+            answer.cancel()
+        if "timings" in found:
+            found["timings"]["total"] = time.perf_counter() - asked
+        return found
+
+    async def draw(self, work: Callable[[Studio], T]) -> T:
+        """What `work` makes with the studio, in a thread.
+
+        Raises:
+            BusyError: too many drawings wait. And what `work` raises.
+        """
+        assert self._limiter is not None, "the application has not been started"
+        if self._drawing >= self.service.crew() + self.service.waiting:
+            raise BusyError(f"{self._drawing} drawings wait already", hint="try again in 1 s")
+        self._drawing += 1
+        try:
+            return await anyio.to_thread.run_sync(lambda: work(self.studio), limiter=self._limiter)
+        finally:
+            self._drawing -= 1
+
+
+def shared(request: Request) -> App:
+    """The application's things, for a route."""
+    return cast(App, request.app.state.shared)
+
+
+Shared = Annotated[App, Depends(shared)]
