@@ -110,6 +110,8 @@ def test_words_become_a_drawing(api):
     assert reply.headers["content-type"] == "image/svg+xml"
     assert "Рассчитать" in reply.text
     assert api.post("/v1/draw", json={"text": text}, headers={"accept": "image/png"}).content.startswith(b"\x89PNG")
+    told = api.post("/v1/draw", json={"text": text}, headers={"accept": "application/json"}).json()
+    assert told["content"].startswith("<svg")
     told = api.post("/v1/draw", json={"text": text, "details": True, "format": "mmd"}).json()
     assert parse(told["mermaid"]).lanes
     assert Diagram.from_json(told["diagram"]).language == "ru"

@@ -31,26 +31,26 @@ def _contents(names: tuple[str, ...]) -> dict[str, Any]:
 
 @router.post(
     "/draw",
-    responses={200: {"content": {**_contents(_WRITTEN), "application/json": {"schema": {}}}, "description": "Drawn."}},
+    responses={200: {"content": _contents(_WRITTEN), "model": s.DrawOut, "description": "Drawn."}},
 )
 async def draw(asked: s.DrawRequest, request: Request, app: Shared) -> Response:
-    """Draw a process told in words, Mermaid, BPMN XML or JSON. With `details` the answer is JSON (`DrawOut`)."""
+    """Draw words, Mermaid, BPMN XML or JSON. With `details`, or where only JSON is accepted, the answer is JSON."""
     _limited(asked.text, app)
-    form = _form(asked, request, _WRITTEN)
+    form, details = _form(asked, request, _WRITTEN)
     drawing = await app.draw(lambda studio: _draw(studio, asked.text, form, asked))
-    return _drawn(drawing, details=asked.details)
+    return _drawn(drawing, details=details)
 
 
 @router.post(
     "/render",
-    responses={200: {"content": {**_contents(_DRAWN), "application/json": {"schema": {}}}, "description": "Drawn."}},
+    responses={200: {"content": _contents(_DRAWN), "model": s.DrawOut, "description": "Drawn."}},
 )
 async def render(asked: s.RenderRequest, request: Request, app: Shared) -> Response:
     """Draw Mermaid of any type; what does not parse is answered 422 with line, column and a hint."""
     from pipeline.draw import InvalidMermaidError
 
     _limited(asked.source, app)
-    form = _form(asked, request, _DRAWN)
+    form, details = _form(asked, request, _DRAWN)
 
     def work(studio: Studio) -> Drawing:
         verdict = studio.verdict(asked.source)
@@ -58,7 +58,7 @@ async def render(asked: s.RenderRequest, request: Request, app: Shared) -> Respo
             raise InvalidMermaidError(verdict)
         return _draw(studio, verdict.source, form, asked)
 
-    return _drawn(await app.draw(work), details=asked.details)
+    return _drawn(await app.draw(work), details=details)
 
 
 @router.post("/validate", response_model=s.VerdictOut)
@@ -91,10 +91,14 @@ def _limited(text: str, app: App) -> None:
         raise TooLargeError(f"the text has {len(text)} characters", hint=f"the most is {app.service.max_text}")
 
 
-def _form(asked: s.Look, request: Request, offers: tuple[str, ...]) -> DrawFormat:
-    accept = request.headers.get("accept", "")
-    usual = asked.format or (offers[0] if asked.details else None)
-    return cast("DrawFormat", negotiate.chosen(usual, accept, offers))
+def _form(asked: s.Look, request: Request, offers: tuple[str, ...]) -> tuple[DrawFormat, bool]:
+    """What to make, and whether to wrap it in JSON: where that is asked for, or is all that the client accepts."""
+    if asked.format is not None:
+        return asked.format, asked.details
+    if asked.details:
+        return "svg", True
+    form = negotiate.chosen(None, request.headers.get("accept", ""), (*(o for o in offers if o != "json"), "json"))
+    return ("svg", True) if form == "json" else (cast("DrawFormat", form), False)
 
 
 def _draw(studio: Studio, text: str, form: DrawFormat, asked: s.Look) -> Drawing:
