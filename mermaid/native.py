@@ -31,8 +31,9 @@ _FONTS: Final = f'"{measure.FAMILY}", "Segoe UI", Arial, sans-serif'
 _HALO: Final = ".edgeLabel text{paint-order:stroke;stroke:#ffffff;stroke-width:6px;stroke-linejoin:round}"
 """Keeps lines out of the labels on them, in every layout."""
 _FLOWCHART: Final = re.compile(r"(?m)^\s*(?:flowchart|graph|swimlane)\b")
-_STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
-_CLASS: Final = re.compile(r'\bclass="([^"]*)"')
+_MARKER: Final = re.compile(r'<marker id="([^"]+)".*?</marker>', re.DOTALL)
+_NEXT_WORD: Final = '</tspan><tspan font-style="normal" class="text-inner-tspan" font-weight="normal">'
+"""Between two words of one line, each in an element of its own for no reason."""
 _DOTTED: Final = re.compile(r"\.([A-Za-z_][\w-]*)")
 _QUOTED: Final = re.compile(r'\[[\w-]+="([^"]*)"\]')
 _RULE: Final = re.compile(r"([^{}@]+)\{[^{}]*\}")
@@ -95,12 +96,14 @@ def draw(source: str, *, theme: str = "") -> str:
 
 
 def prune(svg: str) -> str:
-    """The SVG without the style rules that match nothing in it: two thirds of a small picture, and slow to apply."""
-    match = _STYLE.search(svg)
-    if not match:
+    """The SVG without what nothing needs: style rules and markers that match nothing, an element for every word."""
+    start, end = svg.find("<style>"), svg.find("</style>")
+    if not 0 <= start < end:
         return svg
-    present = set(" ".join(set(_CLASS.findall(svg))).split())
-    rest = svg[match.end() :]
+    head, style, rest = svg[: start + 7], svg[start + 7 : end], svg[end:]
+    rest = rest.replace(_NEXT_WORD, "")
+    rest = _MARKER.sub(lambda match: match[0] if f"url(#{match[1]})" in rest else "", rest)
+    present = set(" ".join({piece.partition('"')[0] for piece in (head + rest).split(' class="')[1:]}).split())
     found: dict[str, bool] = {}
 
     def quoted(value: str) -> bool:
@@ -108,13 +111,13 @@ def prune(svg: str) -> str:
             found[value] = value in rest
         return found[value]
 
-    css = match[1] if "edge-animation" in rest else _without_keyframes(match[1])
+    css = style if "edge-animation" in rest else _without_keyframes(style)
     kept = "".join(
         text
         for text, selectors in _rules(css)
         if not selectors or any(names <= present and all(map(quoted, values)) for names, values in selectors)
     )
-    return svg[: match.start(1)] + kept + svg[match.end(1) :]
+    return head + kept + rest
 
 
 @lru_cache(maxsize=32)
