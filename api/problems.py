@@ -53,6 +53,10 @@ class ForeignError(InputError):
     """The request comes from a web page of another site, or names another host."""
 
 
+class NoModelError(DiascribeError):
+    """What was asked for needs a vision-language model, and none is set up."""
+
+
 class UnsupportedTypeError(InputError):
     """The request's body is of a media type that this resource does not take."""
 
@@ -68,6 +72,7 @@ STATUS: Final[Mapping[type[DiascribeError], int]] = {
     UnsupportedTypeError: 415,
     BusyError: 429,
     IndexUnusableError: 409,
+    NoModelError: 409,
     MissingDependencyError: 501,
     OverrunError: 504,
     LostError: 503,

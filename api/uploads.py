@@ -50,8 +50,7 @@ async def picture(request: Request, options: type[Options], most: int, *, needed
         if needed:
             raise ProblemError("there is no picture", status=422, hint="send it as the field file, or as image in JSON")
         data = b""
-    if len(data) > most:
-        raise _too_large(len(data), most)
+    limited(len(data), most)
     return data, chosen
 
 
@@ -63,8 +62,7 @@ async def _form(request: Request, most: int) -> tuple[bytes | None, dict[str, An
             if isinstance(value, UploadFile):
                 if name != "file":
                     raise ProblemError(f"{name}: files are sent as the field file", status=422)
-                if value.size is not None and value.size > most:
-                    raise _too_large(value.size, most)
+                limited(value.size or 0, most)
                 data = await value.read()
             elif name == "file":
                 raise ProblemError("file: this is text, not a file", status=422, hint="curl -F file=@NAME")
@@ -117,8 +115,7 @@ def decoded(image: object, most: int) -> bytes:
     elif re.match(r"https?:|file:", head):
         raise ProblemError("image: addresses are not fetched", status=422, hint="send the picture itself, as base64")
     packed = "".join(image.split()).rstrip("=").replace("-", "+").replace("_", "/")
-    if len(packed) * 3 // 4 > most:
-        raise _too_large(len(packed) * 3 // 4, most)
+    limited(len(packed) * 3 // 4, most)
     try:
         return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
     except (binascii.Error, ValueError):
@@ -156,7 +153,13 @@ def body_schema(options: type[BaseModel], *, needed: bool = True) -> dict[str, A
     }
 
 
-def _too_large(size: int, most: int) -> ImageTooLargeError:
-    return ImageTooLargeError(
-        f"the picture has {size / 2**20:.1f} MiB", hint=f"the most is {most / 2**20:.0f} MiB; save it as PNG or JPG"
-    )
+def limited(size: int, most: int) -> None:
+    """Check a picture's size in bytes.
+
+    Raises:
+        ImageTooLargeError: it has more than `most`.
+    """
+    if size > most:
+        raise ImageTooLargeError(
+            f"the picture has {size / 2**20:.1f} MiB", hint=f"the most is {most / 2**20:.0f} MiB; save it as PNG or JPG"
+        )
