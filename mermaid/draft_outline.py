@@ -34,6 +34,12 @@ _PLAIN: Final = re.compile(r"(?P<indent>[ \t]*)(?P<text>\S.*)")
 _CLOSES: Final = re.compile(  # ends of blocks in pseudo-code, which indents tell as well
     r"\s*(?:end\s?(?:if|while|for|loop|repeat)|fi|конец\s+(?:если|цикла|условия)|все-если|[{}])[.;]?\s*", re.IGNORECASE
 )
+_LISTED: Final = re.compile(  # «пока …: а; б» means the same as a list below the line
+    r"(?P<indent>[ \t]*)(?P<head>(?:(?:\d+(?:\.\d+)*[.)]|[-*•–—])[ \t]+)?"
+    r"(?:пока|повторя\w+|повторить|выполня\w+,?\s+пока|while|repeat|параллельно|одновременно|in parallel|simultaneously"
+    r"|at the same time)\b[^:;.\n]*):[ \t]+(?P<list>[^:;.\n]+(?:;[ \t]*[^:;.\n]+)+)[;.]?(?:[ \t]+(?P<rest>[^\n]+))?",
+    re.IGNORECASE,
+)
 _REST: Final = re.compile(r"(?:то|иначе|then|else|otherwise)\b")  # never begins a step
 _REPEAT: Final = re.compile(
     r"(?:повторять|повторяем|повторить|repeat)(?:\s+следующее|\s+the\s+following)?", re.IGNORECASE
@@ -58,11 +64,22 @@ class _Item:
 def read_outline(text: str, language: Language) -> tuple[Diagram, Remarks]:
     """The graph that the text tells, as far as the rules reach, and warnings that quote the rest."""
     warnings = Remarks(language)
-    text = _BLANK.sub(" ", text)
+    text = "\n".join(map(_listed, _BLANK.sub(" ", text).split("\n")))
     reader = _Reader(language, warnings)
     items = _tree(_items(text, warnings, reader.begins))
     statements = reader.block(items, 0)
     return build(statements, language, warnings), warnings
+
+
+def _listed(line: str) -> str:
+    """A loop or parallel work whose steps stand behind it, separated by semicolons, with the steps as a list."""
+    match = _LISTED.fullmatch(line)
+    if not match:
+        return line
+    indent = match["indent"]
+    steps = [f"{indent}    - {step.strip()}" for step in match["list"].split(";")]
+    rest = [indent + match["rest"]] if match["rest"] else []
+    return "\n".join([f"{indent}{match['head']}:", *steps, *rest])
 
 
 def _items(text: str, warnings: Remarks, opens: Callable[[str], bool]) -> list[_Item]:

@@ -28,7 +28,10 @@ MAX_TEXT: Final = 500_000
 THEMES: Final = ("default", "base", "dark", "forest", "neutral", "neo", "neo-dark", "redux", "redux-dark")
 DARK: Final = frozenset({"dark", "neo-dark", "redux-dark"})
 _FONTS: Final = f'"{measure.FAMILY}", "Segoe UI", Arial, sans-serif'
-_HALO: Final = ".edgeLabel text{paint-order:stroke;stroke:#ffffff;stroke-width:6px;stroke-linejoin:round}"
+_HALO: Final = (
+    ".edgeLabel text{paint-order:stroke;stroke:#ffffff;stroke-width:6px;stroke-linejoin:round}"
+    "#diagram .edgeLabel rect{opacity:1}"
+)
 """Keeps lines out of the labels on them, in every layout."""
 _FLOWCHART: Final = re.compile(r"(?m)^\s*(?:flowchart|graph|swimlane)\b")
 _MARKER: Final = re.compile(r'<marker id="([^"]+)".*?</marker>', re.DOTALL)

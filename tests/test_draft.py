@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from diagram.errors import DiascribeError, InputError
 from diagram.model import Diagram
 from mermaid.draft import LONGEST_TEXT, draft
+from tests.graphs import shape
 
 EXAMPLES = Path(__file__).parent.parent / "data" / "examples"
 
@@ -349,3 +350,25 @@ def test_any_text_gives_a_graph_or_a_clear_error(text: str) -> None:
     except DiascribeError:
         return
     assert draft(text) == result
+
+
+@pytest.mark.parametrize(
+    ("line", "below"),
+    [
+        (
+            "Повторять, пока бак не полон: налить ведро; проверить уровень",
+            "Повторять, пока бак не полон:\n - налить ведро\n - проверить уровень",
+        ),
+        (
+            "1. Пока бак не полон: налить ведро; проверить уровень.\n2. Закрыть",
+            "1. Пока бак не полон:\n  - налить ведро\n  - проверить уровень\n2. Закрыть",
+        ),
+        (
+            "In parallel: heat the water; start the pump. Then stop.",
+            "In parallel:\n - heat the water\n - start the pump\nThen stop.",
+        ),
+    ],
+)
+def test_steps_listed_behind_a_loop_are_its_steps(line: str, below: str) -> None:
+    assert shape(draft(line).diagram) == shape(draft(below).diagram)
+    assert draft(line).warnings == ()
