@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from tests.test_connectors import UNIT, blank, page_of, run
 from vision.boxes import iou
 from vision.parts import Box, Bytes, Scene, Shape, TextLine
-from vision.regions import closed, filled, pieces, small
+from vision.regions import closed, disc_opened, filled, pieces, small
 from vision.shapes import find_shapes
 
 BLACK = (0, 0, 0)
@@ -239,3 +239,12 @@ def test_the_answers_of_a_decision_are_no_symbol() -> None:
     cv2.line(rgb, (575, 201), (575, 399), BLACK, 2)
     found = find_shapes(page_of(rgb), lines).shapes
     assert sorted(s.outline for s in found) == ["diamond", "rectangle", "rectangle"]
+
+
+def test_opening_by_a_disc_is_that_of_opencv() -> None:
+    rng = np.random.default_rng(3)
+    for side, share in ((5, 40), (9, 60), (13, 85), (21, 97)):
+        blots = cv2.GaussianBlur(rng.random((150, 220)).astype(np.float32), (0, 0), 0.3 * side)
+        mask = np.asarray((blots > np.percentile(blots, share)) * np.uint8(255), np.uint8)
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        assert (disc_opened(mask, side) == cv2.morphologyEx(mask, cv2.MORPH_OPEN, disc)).all()

@@ -21,7 +21,7 @@ from vision.dashes import dashed_circles
 from vision.discs import discs
 from vision.outlines import fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Shape, TextLine
-from vision.regions import Region, closed, filled, pieces
+from vision.regions import Region, closed, disc_opened, filled, pieces
 from vision.rings import best_circle, best_diamond, rings
 from vision.sketch import closed_walls, is_pointed, is_round
 from vision.walls import Walls
@@ -54,8 +54,7 @@ def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
     faces = [s for s in faces if not letters.covers(s.box)]
     blobs = [s for s in _blobs(page, walls, distance, faces) if not letters.fills(s.box)]
     core = _core(page, walls.ink)
-    off = np.asarray(cv2.distanceTransform(cv2.bitwise_not(core), cv2.DIST_L2, 3), np.float32)
-    found = [*faces, *blobs, *dashed_circles(core, off, lines, page.unit), *_bars(page)]
+    found = [*faces, *blobs, *dashed_circles(core, lines, page.unit), *_bars(page)]
     return [s for s in found if not (s.outline == "diamond" and _is_disc_with_heads(page, s, found))]
 
 
@@ -172,7 +171,7 @@ def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> lis
     out: list[Shape] = []
     for thickness in (0.45, 0.9):  # of a unit: flows up to this are opened away
         side = int(thickness * page.unit) | 1
-        opened = cv2.morphologyEx(tinted, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+        opened = disc_opened(tinted, side)
         out += [s for s in _fitting(page, walls, distance, opened) if not _known(s.box, out)]
     return out
 
@@ -202,8 +201,7 @@ def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Seque
     """Circles and diamonds whose inside is not one clean face."""
     unit = page.unit
     side = 2 * max(2, round(0.3 * unit)) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    opened = cv2.morphologyEx(filled(walls.wall, 5.2 * unit), cv2.MORPH_OPEN, kernel)
+    opened = disc_opened(filled(walls.wall, 5.2 * unit), side)
     out: list[Shape] = []
     for piece in pieces(opened, _least(page)):
         if max(piece.width, piece.height) > 7 * unit or not 0.55 < piece.width / piece.height < 1.8:

@@ -86,7 +86,7 @@ class _Grid:
     def __init__(self, wall: Bytes, unit: float, blockers: Sequence[Box]) -> None:
         self._wall, self.unit, self._blockers = wall, unit, blockers
         self.horizontal = self._segments(wall)
-        self.vertical = self._segments(wall.T)
+        self.vertical = self._segments(np.asarray(cv2.transpose(wall), np.uint8))
         self.slack = max(3.0, 0.35 * unit)
 
     def _segments(self, wall: Bytes) -> list[Segment]:

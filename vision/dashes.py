@@ -37,11 +37,12 @@ class _Dashes:
     thick: Floats
 
 
-def dashed_circles(ink: Bytes, distance: NDArray[np.float32], lines: Sequence[TextLine], unit: float) -> list[Shape]:
-    """Dashed circles of the size of events. ink: (H, W) uint8, 0 or 255; distance: (H, W), of each pixel to ink."""
+def dashed_circles(ink: Bytes, lines: Sequence[TextLine], unit: float) -> list[Shape]:
+    """Dashed circles of the size of events. ink: (H, W) uint8, 0 or 255."""
     dashes = _dashes(ink, lines, unit)
     if len(dashes.at) < FEWEST:
         return []
+    distance: NDArray[np.float32] | None = None  # of each pixel to ink, once it is needed
     found: list[tuple[bool, Ring]] = []
     for centre, radius in zip(*_guesses(dashes, unit), strict=True):
         on, covered = _on(dashes, centre, float(radius))
@@ -49,6 +50,8 @@ def dashed_circles(ink: Bytes, distance: NDArray[np.float32], lines: Sequence[Te
         if on.sum() >= FEWEST and covered >= 0.4 and _gap(dashes.at[on] - centre) < 2.2:
             found.append((True, Ring(*_circle(dashes.at[on]), stroke, min(1.0, covered / DRAWN))))
         elif on.sum() >= 3 and covered >= 0.25:  # the other dashes touch something
+            if distance is None:
+                distance = np.asarray(cv2.distanceTransform(cv2.bitwise_not(ink), cv2.DIST_L2, 3), np.float32)
             ring = best_circle(distance, _square(centre, float(radius)))
             if ring.coverage >= 0.6 and _widest(~inked(distance, ring)) <= 9:
                 found.append((False, replace(ring, stroke=stroke)))

@@ -22,13 +22,19 @@ def contrast(page: Page) -> Bytes:
     """(H, W) uint8: how much darker than its surroundings each pixel is, the best of the three channels."""
     size = max(3, round(REACH * page.unit)) | 1
     hat = cv2.morphologyEx(page.rgb, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_RECT, (size, size)))
-    return np.asarray(cv2.max(cv2.max(hat[..., 0], hat[..., 1]), hat[..., 2]), np.uint8)
+    return strongest(np.asarray(hat, np.uint8))
+
+
+def strongest(rgb: Bytes) -> Bytes:
+    """(H, W): the largest of the three channels."""
+    r, g, b = cv2.split(rgb)
+    return np.asarray(cv2.max(cv2.max(r, g, r), b, r), np.uint8)
 
 
 def line_ink(page: Page) -> Bytes:
     """(H, W) uint8, 1 where a stroke is."""
     hat = contrast(page)
-    histogram = np.bincount(hat.ravel(), minlength=256)
+    histogram = cv2.calcHist([hat], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     histogram[:25] = 0
     total = histogram.sum()
     if total == 0:
@@ -36,5 +42,5 @@ def line_ink(page: Page) -> Bytes:
     strong = int(np.searchsorted(np.cumsum(histogram), 0.97 * total))
     floor = max(FAINTEST, round(SHARE * strong))
     around = cv2.dilate(hat, np.ones((5, 5), np.uint8))
-    threshold = np.maximum(cv2.convertScaleAbs(around, alpha=SHADOW), np.uint8(floor))
-    return (hat >= threshold).astype(np.uint8)
+    threshold = cv2.max(cv2.convertScaleAbs(around, alpha=SHADOW), floor)
+    return np.asarray(cv2.min(cv2.compare(hat, threshold, cv2.CMP_GE), 1), np.uint8)

@@ -220,7 +220,9 @@ def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owne
     count, label, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     if count < 2:
         return
-    inside = np.bincount(label[text > 0], minlength=count)[:count]
+    at = np.flatnonzero(ink)  # where there is ink; the rest of the page need not be looked at again
+    names = label.ravel()[at]
+    inside = np.bincount(names[text.ravel()[at] > 0], minlength=count)
     area = stats[:, cv2.CC_STAT_AREA]
     w, h = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
     long, short = np.maximum(w, h), np.minimum(w, h)
@@ -232,7 +234,7 @@ def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owne
     reach = 2 * round(0.3 * unit) + 1
     close = np.asarray(cv2.dilate((owner > 0).astype(np.uint8), np.ones((reach, reach), np.uint8)))
     if small.any():
-        small[np.unique(label[close > 0])] = False
+        small[names[close.ravel()[at] > 0]] = False
         small[0] = False
         for x, y, w_, h_, _ in stats[small]:
             text[y : y + h_, x : x + w_] = 1
@@ -241,12 +243,12 @@ def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owne
         ink.shape, [line.box for line in lines if line.turn == 0 and line.box[3] - line.box[1] > 1.7 * unit], 0.0
     )
     tall &= cv2.dilate((owner > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
-    letter[np.unique(label[tall > 0])] = False  # a head that was taken for part of a label
+    letter[names[tall.ravel()[at] > 0]] = False  # a head that was taken for part of a label
     for name in _spanning(label, owner, np.flatnonzero(letter)):
         letter[name] = False
     gone = letter | speck
     gone[0] = False
-    ink[gone[label]] = 0
+    np.put(ink, at[gone[names]], 0)
     width = _usual_width(ink)
     for line in lines:  # letters of a short label that touch a connector: the label goes, the gap is bridged
         if line.box[2] - line.box[0] > 3 * unit:
@@ -264,8 +266,11 @@ def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owne
 def _spanning(label: NDArray[np.int32], owner: Owners, names: NDArray[np.int64]) -> list[int]:
     """Those components that reach from one symbol or frame to another."""
     rim = cv2.dilate((owner > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
-    rows, columns = np.nonzero((np.asarray(rim) > 0) & (label > 0))
-    rows, columns = rows[np.isin(label[rows, columns], names)], columns[np.isin(label[rows, columns], names)]
+    asked = np.zeros(int(label.max()) + 1, np.bool_)
+    asked[names] = True
+    asked[0] = False
+    at = np.flatnonzero(rim)
+    rows, columns = np.divmod(at[asked[label.ravel()[at]]], label.shape[1])
     if len(rows) == 0:
         return []
     height, width = owner.shape
@@ -298,9 +303,8 @@ def _fill_small(ink: Bytes, anchor: Bytes, unit: float) -> Bytes:
 
 def _usual_width(ink: Bytes) -> float:
     """Twice the mean distance to the edge on the strokes' middle, in pixels; 2 where nothing is drawn."""
-    if not ink.any():
+    area = float(cv2.countNonZero(ink))
+    if not area:
         return 2.0
-    area = float(ink.sum())
-    inner = cv2.erode(ink, np.ones((3, 3), np.uint8))
-    rim = area - float(inner.sum())
+    rim = area - float(cv2.countNonZero(cv2.erode(ink, np.ones((3, 3), np.uint8))))
     return max(1.5, 2.0 * area / max(rim, 1.0))

@@ -225,6 +225,10 @@ def _land(net: Network, work: Linework, reach: float, *, frames: bool) -> None:
             at, away = line.end(side), line.away[side]
             chained = line.links[1 - side] is not None
             far = reach if chained or line.length > 0.5 * unit else min(reach, 0.4 * unit)
+            x0, y0 = (max(0, int(value - far) - 2) for value in at)
+            x1, y1 = (max(0, int(value + far)) + 3 for value in at)
+            if not work.owner[y0:y1, x0:x1].any():
+                continue
             hits = [
                 hit
                 for turn, share in (spread if away.any() else spread[:1])

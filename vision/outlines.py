@@ -10,8 +10,11 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vision.parts import Floats, Outline
+
+Bits = NDArray[np.uint64]
 
 PRIOR: dict[Outline, float] = {"circle": 0.03, "diamond": 0.015, "rectangle": 0.006}  # of near ties the plainer
 BY_HAND: dict[Outline, float] = {"circle": 0.06, "diamond": 0.06, "rectangle": 0.07, "rounded": 0.07, "stadium": 0.05}
@@ -41,12 +44,9 @@ def fit(contour: Floats, by_hand: bool = False) -> Fit:
     scaled = (contour - low) / (width, height) * (GRID - 1)
     raw = _area(scaled)
     hull = _area(cv2.convexHull(scaled.astype(np.float32))[:, 0, :].astype(np.float64))
-    solidity = float(raw.sum() / max(1, hull.sum()))
+    solidity = float(np.count_nonzero(raw)) / max(1.0, float(np.count_nonzero(hull)))
     names, areas, convex = _templates(_step(width / height))
-    flat_raw, flat_hull = raw.ravel(), hull.ravel()
-    target = np.where(convex[:, None], flat_hull[None], flat_raw[None])
-    both = (areas & target).sum(1)
-    iou = both / np.maximum(1, (areas | target).sum(1))
+    iou = _shared(areas, np.where(convex[:, None], _packed(hull), _packed(raw)))
     iou = np.where(convex, iou * (0.5 + 0.5 * min(1.0, solidity / 0.9)), iou)
     prior = BY_HAND if by_hand and float(iou.max()) < EXACT else PRIOR
     iou = iou + np.array([prior.get(name, 0.0) for name in names])
@@ -66,14 +66,24 @@ def overlap(contour: Floats, outline: Outline) -> float:
     if outline == "circle" and "circle" not in names:
         outline = "ellipse"
     rows = [i for i, name in enumerate(names) if name == outline]
-    flat = hull.ravel()
-    return max(float((areas[i] & flat).sum() / max(1, (areas[i] | flat).sum())) for i in rows)
+    return float(_shared(areas[rows], _packed(hull)).max())
 
 
 def _area(points: Floats) -> np.ndarray:
     mask = np.zeros((GRID, GRID), np.uint8)
     cv2.fillPoly(mask, [np.round(points * 16).astype(np.int32)], 1, shift=4)
     return mask.astype(bool)
+
+
+def _packed(area: np.ndarray) -> Bits:
+    """A raster of GRID x GRID, 64 pixels to the word."""
+    return np.packbits(area.ravel()).view(np.uint64)
+
+
+def _shared(areas: Bits, targets: Bits) -> Floats:
+    """(n,) IoU of packed areas, (n, words), with packed targets, (n, words) or (words,)."""
+    both = np.bitwise_count(areas & targets).sum(1, dtype=np.int64)
+    return np.asarray(both / np.maximum(1, np.bitwise_count(areas | targets).sum(1, dtype=np.int64)), np.float64)
 
 
 def _corner(hull: np.ndarray, width: float, height: float) -> float:
@@ -93,8 +103,8 @@ def _step(aspect: float) -> int:
 
 
 @lru_cache(maxsize=128)
-def _templates(step: int) -> tuple[list[Outline], np.ndarray, np.ndarray]:
-    """Names, areas (n, GRID * GRID) bool, convex flags (n,) for one aspect ratio (width / height = 1.1 ** step)."""
+def _templates(step: int) -> tuple[list[Outline], Bits, np.ndarray]:
+    """Names, areas (n, words) packed, convex flags (n,) for one aspect ratio (width / height = 1.1 ** step)."""
     aspect = 1.1**step
     wide, tall = (aspect, 1.0) if aspect >= 1 else (1.0, 1 / aspect)
     shorter = min(wide, tall)
@@ -141,7 +151,7 @@ def _templates(step: int) -> tuple[list[Outline], np.ndarray, np.ndarray]:
         add("page", [(0, 0), (1 - f, 0), (1, g), (1, 1), (0, 1)])
         add("page", [(0, 0), (1 - f, 0), (1 - f, g), (1, g), (1, 1), (0, 1)], convex=False)
     names = [name for name, _, _ in out]
-    areas = np.stack([_area(points * (GRID - 1)).ravel() for _, points, _ in out])
+    areas = np.stack([_packed(_area(points * (GRID - 1))) for _, points, _ in out])
     return names, areas, np.array([convex for _, _, convex in out])
 
 

@@ -122,8 +122,10 @@ def _flatten(image: Image.Image) -> Bytes:
         image = image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
             rgba = np.asarray(image)
-            ink = rgba[..., :3][rgba[..., 3] > 128]
-            all_light = len(ink) > 0 and float(np.percentile(ink.max(1), 0.2)) > 150
+            r, g, b, cover = cv2.split(rgba)
+            solid = np.asarray(cv2.compare(cover, 128, cv2.CMP_GT), np.uint8)
+            levels = cv2.calcHist([cv2.max(cv2.max(r, g), b)], [0], solid, [256], [0, 256]).ravel()
+            all_light = bool(levels.any()) and float(levels[:151].sum()) <= 0.002 * float(levels.sum())
             paper = Image.new("RGBA", image.size, "black" if all_light else "white")
             image = Image.alpha_composite(paper, image)
     return np.asarray(image.convert("RGB"))
@@ -131,11 +133,13 @@ def _flatten(image: Image.Image) -> Bytes:
 
 def _background(rgb: Bytes) -> tuple[int, int, int]:
     """The most frequent colour, to 8 levels a channel, as the mean of its members."""
-    small = rgb[:: max(1, rgb.shape[0] // 400), :: max(1, rgb.shape[1] // 400)].reshape(-1, 3)
-    keys = (small >> 5).astype(np.int32) @ np.array([64, 8, 1])
-    best = np.bincount(keys, minlength=512).argmax()
-    r, g, b = small[keys == best].mean(0)
-    return int(r), int(g), int(b)
+    small = np.ascontiguousarray(rgb[:: max(1, rgb.shape[0] // 400), :: max(1, rgb.shape[1] // 400)])
+    counts = cv2.calcHist([small], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3)
+    low = np.array(np.unravel_index(int(counts.argmax()), (8, 8, 8))) * 32
+    own = cv2.inRange(small, low.astype(np.uint8), (low + 31).astype(np.uint8))
+    total = cv2.sumElems(cv2.bitwise_and(small, small, mask=own))
+    r, g, b = (int(value / cv2.countNonZero(own)) for value in total[:3])
+    return r, g, b
 
 
 def _text_height(gray: Bytes) -> float:
