@@ -20,6 +20,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from bench.speed import machine  # noqa: E402
+
 RESULTS = ROOT / "bench" / "results"
 QUERIES = 300
 
@@ -139,8 +142,9 @@ def main() -> int:
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--ways", nargs="+", default=["exact", "diascribe", "usearch"])
     args = parser.parse_args()
-    lines = [f"{'vectors':>9s} {'way':10s}   p50 ms   p99 ms  recall@10  open s   MiB  build/s  disk MiB"]
-    print(lines[0])
+    heads = "vectors", "way", "p50 ms", "p99 ms", "recall@10", "open s", "MiB", "built/s", "disk MiB"
+    lines = [f"{machine()}.", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    print("\n".join(lines), flush=True)
     for count in args.sizes:
         with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
             folder = Path(name)
@@ -153,12 +157,13 @@ def main() -> int:
                 right, got = np.load(folder / "exact.npy"), np.load(folder / f"{way}.npy")
                 recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(right, got, strict=True)])
                 lines.append(
-                    f"{count:9d} {way:10s} {p50:8.3f} {p99:8.3f} {recall:10.3f} {opened:7.2f} {memory:5.0f} "
-                    f"{count / seconds:8.0f} {size:9.0f}"
+                    f"| {count} | {way} | {p50:.3f} | {p99:.3f} | {recall:.3f} | {opened:.2f} | {memory:.0f} | "
+                    f"{count / seconds:.0f} | {size:.0f} |"
                 )
                 print(lines[-1], flush=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "index.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    head = "# The index beside an exact search and usearch\n\n" + (__doc__ or "").split("\n\n", 2)[2]
+    (RESULTS / "index.md").write_text(head + "\n" + "\n".join(lines) + "\n", "utf-8")
     return 0
 
 

@@ -17,6 +17,7 @@ import argparse
 import json
 import math
 import re
+import statistics
 import sys
 import time
 from collections import Counter
@@ -30,7 +31,9 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench.speed import machine  # noqa: E402
 from diagram.model import Diagram  # noqa: E402
+from pipeline.evaluate_retrieval import means, ranking  # noqa: E402
 from retrieval.builtin import BuiltinEmbedder, texts  # noqa: E402
 from retrieval.clip import squared  # noqa: E402
 from retrieval.embedder import Picture  # noqa: E402
@@ -42,12 +45,16 @@ MIWG = ROOT.parent / "shared" / "eval" / "dev" / "miwg"
 
 @dataclass(frozen=True)
 class Item:
-    """One picture. process: what must be found; group: pictures of the query's own group are not searched."""
+    """One picture. process: what must be found; group: pictures of the query's own group are not searched.
+
+    title: as the index knows it; "" for what is asked for.
+    """
 
     path: Path
     process: str
     group: str
     diagram: Diagram
+    title: str = ""
 
 
 Way = Callable[[Sequence[Item]], np.ndarray]
@@ -55,7 +62,7 @@ Way = Callable[[Sequence[Item]], np.ndarray]
 
 def by_builtin(items: Sequence[Item]) -> np.ndarray:
     embedder = BuiltinEmbedder(lambda image: Diagram())
-    vectors = embedder.embed([Picture(lambda: Image.new("L", (1, 1)), item.diagram) for item in items])
+    vectors = embedder.embed([Picture(lambda: Image.new("L", (1, 1)), item.diagram, item.title) for item in items])
     return vectors @ vectors.T
 
 
@@ -86,6 +93,11 @@ def by_letters(items: Sequence[Item]) -> np.ndarray:
     return tf_idf([[text[i : i + n] for n in (3, 4, 5) for i in range(len(text) - n + 1)] for text in found])
 
 
+ABOUT = """`own`: the held-out look of each process of the training diagrams asks for its other looks. `miwg`: public
+exports of one test model by several tools; the picture of one tool asks for those of the others, never for its own.
+Pictures asked for are read by the reader, and in `miwg` those found too. recall@k: of the relevant pictures, or of k if
+there are more, the share among the first k; mAP: mean average precision.
+"""
 WAYS: dict[str, Way] = {
     "built-in": by_builtin,
     "pixels": by_pixels,
@@ -96,7 +108,7 @@ WAYS: dict[str, Way] = {
 
 
 def said(item: Item) -> str:
-    return " ".join(texts(item.diagram)).casefold()
+    return " ".join([*texts(item.diagram), item.title]).casefold()
 
 
 def opened(item: Item) -> Image.Image:
@@ -122,19 +134,14 @@ def cosine(table: np.ndarray) -> np.ndarray:
 
 
 def figures(items: Sequence[Item], scores: np.ndarray, queries: Sequence[int]) -> dict[str, float]:
-    """recall@1, recall@5 and mAP over the queries that have something to find."""
-    found: dict[str, list[float]] = {"recall@1": [], "recall@5": [], "mAP": []}
+    """recall@1, recall@5 and mAP over the queries that have something to find, and how many these are."""
+    rows = []
     for query in queries:
         others = [i for i, item in enumerate(items) if item.group != items[query].group]
-        others.sort(key=lambda i: -scores[query, i])
-        hits = np.array([items[i].process == items[query].process for i in others])
-        if not hits.any():
-            continue
-        precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-        found["mAP"].append(float((precision * hits).sum() / hits.sum()))
-        found["recall@1"].append(float(hits[0]))
-        found["recall@5"].append(float(hits[:5].sum() / min(5, hits.sum())))
-    return {"queries": len(found["mAP"]), **{name: float(np.mean(values)) for name, values in found.items()}}
+        right = np.array([items[i].process == items[query].process for i in others])
+        if right.any():
+            rows.append(ranking(scores[query, others], right))
+    return {"queries": len(rows), **means(rows)}
 
 
 def miwg(folder: Path, graphs: Path) -> tuple[list[Item], list[int]]:
@@ -157,7 +164,8 @@ def own(graphs: Path) -> tuple[list[Item], list[int]]:
         asked = record.split != "train"
         diagram = read(record.image, graphs) if asked else record.diagram
         assert diagram is not None
-        items.append(Item(record.image, record.process, "asked" if asked else "kept", diagram))
+        title = "" if asked else record.title
+        items.append(Item(record.image, record.process, "asked" if asked else "kept", diagram, title))
     return items, [i for i, item in enumerate(items) if item.group == "asked"]
 
 
@@ -175,7 +183,7 @@ def read(path: Path, graphs: Path) -> Diagram:
 
 
 def cost(items: Sequence[Item]) -> str:
-    """Processor seconds of the examples within a `describe`, over its whole."""
+    """Processor seconds of the examples beside those of the reading, in one process."""
     import tempfile
 
     from pipeline.describe import describe
@@ -184,19 +192,25 @@ def cost(items: Sequence[Item]) -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(index_dir=Path(folder), embedder="builtin")
-        start = time.perf_counter()
+        start = time.process_time()
         built = Retrieval(settings).build()
-        seconds = time.perf_counter() - start
+        building = time.process_time() - start
         retrieval = Retrieval(settings)
-        describe(items[0].path, settings, retrieval=retrieval)
-        shares = []
+        reading, adding = [], []
         for item in items[:: max(1, len(items) // 12)]:
-            found = describe(item.path, settings, retrieval=retrieval)
-            shares.append(found.timings["examples"] / sum(found.timings.values()))
-    share, most = 100 * float(np.median(shares)), 100 * max(shares)
+            start = time.process_time()
+            found = describe(item.path, settings.model_copy(update={"examples": 0}))
+            reading.append(time.process_time() - start)
+            start = time.process_time()
+            retrieval.with_examples(found, opened(item))
+            adding.append(time.process_time() - start)
+    shares = [100 * b / (a + b) for a, b in zip(reading[1:], adding[1:], strict=True)]
+    most, count = max(shares), built.manifest.count
     return (
-        f"index of {built.manifest.count} examples built in {seconds:.1f} s; of a describe call, embedding, search "
-        f"and choice\ntake {share:.2f} % (median of {len(shares)}; {most:.2f} % at most)"
+        f"Processor time: the index of the {count} bundled examples is built in {building:.2f} s. In a "
+        f"`describe` call, embedding, search and choice take {1000 * statistics.median(adding[1:]):.1f} ms, "
+        f"{statistics.median(shares):.2f} % of the call (median of {len(shares)} pictures; {most:.2f} % at most); "
+        f"the first call of a process {1000 * adding[0]:.0f} ms, for the index and the examples are opened then."
     )
 
 
@@ -208,18 +222,24 @@ def main() -> int:
     sets = {"own": own(args.graphs)}
     if args.miwg.is_dir():
         sets["miwg"] = miwg(args.miwg, args.graphs)
-    lines = [f"{'set':6s} {'way':15s} queries  recall@1  recall@5       mAP"]
+    lines = [
+        f"{machine()}.",
+        "",
+        "| set | way | asked | recall@1 | recall@5 | mAP |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, (items, queries) in sets.items():
         for way, score in WAYS.items():
             row = figures(items, score(items), queries)
-            cells = "  ".join(f"{row[key]:8.3f}" for key in ("recall@1", "recall@5", "mAP"))
-            lines.append(f"{name:6s} {way:15s} {row['queries']:7.0f}  {cells}")
+            cells = " | ".join(f"{row[key]:.3f}" for key in ("recall@1", "recall@5", "mAP"))
+            lines.append(f"| {name} | {way} | {row['queries']} | {cells} |")
     items, queries = sets["own"]
     lines += ["", cost([items[query] for query in queries])]
     text = "\n".join(lines) + "\n"
     print(text)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "retrieval.txt").write_text(text, "utf-8")
+    head = f"# The same process, found again\n\n{(__doc__ or '').split('    python', 1)[0].strip()}\n\n"
+    (RESULTS / "retrieval.md").write_text(head + ABOUT + "\n" + text, "utf-8")
     return 0
 
 

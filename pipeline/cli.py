@@ -59,23 +59,37 @@ def describe(
 @app.command("eval")
 def evaluate(
     truth: Annotated[
-        Path, typer.Argument(metavar="TRUTH_DIR", help="Pictures with their graphs: NAME.png, NAME.json.")
-    ],
+        Path | None, typer.Argument(metavar="TRUTH_DIR", help="Pictures with their graphs: NAME.png, NAME.json.")
+    ] = None,
+    retrieval: Annotated[
+        bool,
+        typer.Option(
+            "--retrieval",
+            help="Measure instead how well the same process is found again, in TRUTH_DIR or the training diagrams.",
+        ),
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Write all figures here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with the worst pictures here.")] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="Score the NAME.json of this folder instead of reading the pictures.")
+        Path | None, typer.Option(help="Take the NAME.json of this folder instead of reading the pictures.")
     ] = None,
     lang: Annotated[Lang, typer.Option(help="Language of the text in the pictures.")] = "auto",
     engine: Annotated[str, typer.Option(help="What reads the pictures: auto or vision.")] = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0: one per core, 4 at most.")] = 0,
 ) -> None:
-    """Measure the reader on pictures whose graphs are known."""
-    from pipeline.console import run_evaluate
+    """Measure the reader, or the search for similar diagrams, on pictures whose graphs are known."""
+    from pipeline.console import run_evaluate, run_evaluate_retrieval
 
-    if not truth.is_dir():
-        _usage(f"{truth}: there is no such folder")
     chosen = settings(engine=engine, lang=lang)
+    if truth is None and not retrieval:
+        _usage("name a folder of pictures with their graphs")
+    if truth is not None and not truth.is_dir():
+        _usage(f"{truth}: there is no such folder")
+    if retrieval:
+        if html is not None:
+            _usage("--html shows what was read; with --retrieval use --json")
+        folder = truth or chosen.data_dir
+        raise typer.Exit(run_evaluate_retrieval(folder, chosen, predictions=predictions, json_out=json, jobs=jobs))
     raise typer.Exit(run_evaluate(truth, chosen, predictions=predictions, json_out=json, html_out=html, jobs=jobs))
 
 

@@ -102,6 +102,33 @@ def run_evaluate(
     return 0
 
 
+def run_evaluate_retrieval(
+    folder: Path, settings: Settings, *, predictions: Path | None = None, json_out: Path | None = None, jobs: int = 0
+) -> int:
+    """Measure the search for similar diagrams, print the figures, and return the exit code."""
+    from pipeline.evaluate_retrieval import evaluate_retrieval, questions, to_json
+
+    lookup("engine", DESCRIBERS, settings.engine)
+    total = len(questions(folder)[0])
+    with progress(total, show=True) as (_, advance):
+        workers = worker_count(jobs, total)
+        rows = evaluate_retrieval(folder, settings, jobs=workers, predictions=predictions, on_read=lambda _: advance())
+    for row in sorted(rows, key=lambda row: row.ranking.precision):
+        if row.ranking.rank != 1:
+            print(f"{row.name:40s} found at {row.ranking.rank or '-'}, first {row.first or '-'}")
+    figures = to_json(rows)
+    found = "  ".join(f"{name} {figures[name]:.3f}" for name in ("recall@1", "recall@5", "mAP"))
+    right = "n/a" if figures["shown_right"] is None else f"{figures['shown_right']:.3f}"
+    print(f"asked {len(rows)}  {found}")
+    print(
+        f"examples shown {figures['shown']:.2f} a picture, of its process {right}; "
+        f"without that process, shown for {figures['strange']:.3f} of the pictures"
+    )
+    if json_out is not None:
+        write(json_out, (json.dumps(figures, ensure_ascii=False, indent=1) + "\n").encode())
+    return 0
+
+
 def summary(rows: Sequence[Row]) -> str:
     """The figures as text: a line per picture from the worst on, calibration, seconds per stage, the means."""
     lines = []

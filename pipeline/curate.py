@@ -32,7 +32,7 @@ def add_example(
         InputError: the picture or its truth cannot be used, or the id is taken.
     """
     open_upload(image, Limits()).page(0)
-    record = _described(name or _id(image), image, truth)
+    record = described(name or _id(image), image, truth)
     changes: dict[str, Any] = {key: value for key, value in told.items() if value}
     record = dataclasses.replace(record, **changes)
     record, twin = _safe(record, retrieval.examples.records().values())
@@ -49,7 +49,7 @@ def import_folder(retrieval: Retrieval, folder: Path, *, replace_old: bool = Fal
         rows = list(ExampleFolder(folder).records().values())
     else:
         rows = [
-            _described(_id(path), path, path.with_suffix(".json"))
+            described(_id(path), path, path.with_suffix(".json"))
             for path in sorted(folder.iterdir())
             if path.suffix.lower() in SUFFIXES and path.with_suffix(".json").is_file()
         ]
@@ -97,7 +97,12 @@ def _id(image: Path) -> str:
     return "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in image.stem)[:80]
 
 
-def _described(name: str, image: Path, truth: Path) -> Record:
+def described(name: str, image: Path, truth: Path) -> Record:
+    """One example, from a picture and the file that tells what it shows.
+
+    Raises:
+        InputError: the truth cannot be used.
+    """
     suffix = truth.suffix.lower()
     if suffix not in (*_TEXTS, *_GRAPHS):
         known = ", ".join((*_TEXTS, *_GRAPHS))

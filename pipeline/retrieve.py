@@ -68,7 +68,7 @@ class Retrieval:
         name = self._settings.embedder
         return self._embedder(self.index.manifest().embedder.name if name == "auto" else name)
 
-    def _building(self, *, keep: bool) -> Embedder:
+    def embedder_for_building(self, *, keep: bool = False) -> Embedder:
         """What embeds for a build: as set, else what built the index if that is to be kept, else the best here."""
         from pipeline.build import best_embedder
 
@@ -84,7 +84,7 @@ class Retrieval:
         Raises:
             InputError: an example is faulty. BusyError: another process builds. And what the embedder raises.
         """
-        embedder = self._building(keep=keep_embedder)
+        embedder = self.embedder_for_building(keep=keep_embedder)
         rows: dict[str, Record] = {}
 
         def wanted() -> dict[str, str]:
@@ -92,7 +92,7 @@ class Retrieval:
             return {name: row.digest() for name, row in rows.items()}
 
         def embed(names: Sequence[str]) -> Vectors:
-            return embedder.embed([self._picture(rows[name]) for name in names])
+            return embedder.embed([self.picture(rows[name]) for name in names])
 
         return self.index.sync(
             wanted,
@@ -101,6 +101,13 @@ class Retrieval:
             rebuild=rebuild,
             progress=progress,
         )
+
+    def picture(self, record: Record) -> Picture:
+        """An example, to be embedded."""
+        from retrieval.embedder import Picture
+        from vision.load import open_upload
+
+        return Picture(lambda: open_upload(record.image, self._settings.limits).page(0), record.diagram, record.title)
 
     def ready(self, build: Callable[[], object] | None = None) -> bool:
         """Whether there is something to search; where no index has been built yet, `build` is called (default: ours).
@@ -190,12 +197,6 @@ class Retrieval:
         if name not in self._embedders:
             self._embedders[name] = lookup("embedder", EMBEDDERS, name)(self._settings, self._read)
         return self._embedders[name]
-
-    def _picture(self, record: Record) -> Picture:
-        from retrieval.embedder import Picture
-        from vision.load import open_upload
-
-        return Picture(lambda: open_upload(record.image, self._settings.limits).page(0), record.diagram)
 
 
 @functools.lru_cache(maxsize=4)

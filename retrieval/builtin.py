@@ -2,7 +2,7 @@
 
 | part | numbers | weight | what |
 |---|---|---|---|
-| words | 384 | 0.50 | hashed words, pairs of words and letter triples and quadruples of all texts |
+| words | 384 | 0.50 | hashed words, pairs of words and letter triples and quadruples of all texts and the title |
 | structure | 96 | 0.25 | hashed counts of types, flows between types, branching, lanes |
 | layout | 288 | 0.25 | where boxes, small symbols and flows lie, each on a grid of 12 x 8 over the drawing |
 
@@ -47,16 +47,18 @@ class BuiltinEmbedder:
     name = "builtin"
     dim = WORDS + STRUCTURE + LAYOUT
     close = 0.7  # other processes stay below .69 in 19 of 20 pictures; the same one redrawn is above .84 in as many
-    fingerprint = f"builtin/1 words {WORDS} structure {STRUCTURE} layout {LAYOUT} weights {WEIGHTS}"
+    fingerprint = f"builtin/2 words {WORDS} structure {STRUCTURE} layout {LAYOUT} weights {WEIGHTS}"
 
     def __init__(self, read: Callable[[Image.Image], Diagram]) -> None:
         self._read = read
 
     def embed(self, pictures: Sequence[Picture]) -> Vectors:
         """A vector of each picture; zeros for a picture without a diagram."""
-        graphs = (picture.diagram or self._read(picture.load()) for picture in pictures)
-        rows = [_joined(words(texts(graph)), structure(graph), layout(graph)) for graph in graphs]
-        return normalised(np.array(rows).reshape(-1, self.dim))
+        return normalised(np.array([self._row(picture) for picture in pictures]).reshape(-1, self.dim))
+
+    def _row(self, picture: Picture) -> Floats:
+        graph = picture.diagram or self._read(picture.load())
+        return _joined(words([*texts(graph), picture.title]), structure(graph), layout(graph))
 
     def embed_text(self, texts: Sequence[str]) -> Vectors:
         """A vector of each text: its words."""

@@ -20,10 +20,15 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is embedded. load: decodes it, called only where pixels are needed. diagram: its graph, if that is known."""
+    """What is embedded.
+
+    load: decodes it, called only where pixels are needed. diagram: its graph, if that is known. title: what is told of
+    it besides, if anything.
+    """
 
     load: Callable[[], Image.Image]
     diagram: Diagram | None = None
+    title: str = ""
 
 
 class Embedder(Protocol):

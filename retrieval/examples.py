@@ -75,7 +75,7 @@ class Record:
         )  # fmt: skip
 
     def digest(self) -> str:
-        """Of the picture's bytes and the graph.
+        """Of what vectors depend on: the picture's bytes, the graph and the title.
 
         Raises:
             InputError: the picture is gone.
@@ -84,7 +84,7 @@ class Record:
             whole = hashlib.sha256(self.image.read_bytes())
         except OSError as error:
             raise InputError(f"example {self.id}: {self.image} cannot be read: {error.strerror}") from error
-        whole.update(self.graph.encode())
+        whole.update(f"\0{self.graph}\0{self.title}".encode())
         return whole.hexdigest()
 
     def to_json(self) -> dict[str, Any]:

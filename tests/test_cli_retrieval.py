@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.describe import describe
+from pipeline.retrieve import Retrieval
 from pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +58,7 @@ def test_info_says_what_the_index_holds(filled):
     code, out, _ = filled("index", "info")
     assert code == 0
     assert "5 examples" in out
-    assert "builtin/1" in out
+    assert "builtin/2" in out
     assert json.loads(filled("index", "info", "--json")[1])["embedder"]["dim"] == 768
 
 
@@ -76,6 +77,18 @@ def test_a_picture_finds_its_process_in_another_look(filled):
     (found,) = json.loads(out)
     assert found["id"] == "corp-contract"
     assert found["score"] > 0.7
+
+
+def test_words_find_titles_and_steps_among_all_that_came_along(diascribe, monkeypatch):
+    monkeypatch.setenv("DIASCRIBE_DATA_DIR", str(ROOT / "data" / "train"))
+    rows = [row for row in json.loads(diascribe("examples", "list", "--json")[1]) if row["split"] == "train"]
+    found = Retrieval(Settings())
+    assert found.ready()
+    titles = {row["process"]: row["title"] for row in rows}
+    firsts = [found.by_text(title, 1)[0].record.process == process for process, title in titles.items()]
+    assert sum(firsts) >= 0.95 * len(titles)
+    (one,) = found.by_text("реструктуризовать долги", 1)
+    assert one.record.process == "ru_restruct"
 
 
 def test_describe_shows_the_examples_it_found(filled):
