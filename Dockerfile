@@ -20,6 +20,7 @@ RUN mkdir diagram && touch diagram/__init__.py \
 
 COPY . .
 RUN pip install --constraint constraints.txt --no-deps --editable . \
+    && diascribe index build \
     && useradd --create-home --uid 10001 diascribe
 USER diascribe
 WORKDIR /data

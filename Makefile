@@ -33,6 +33,8 @@ bench: $(VENV)/.base
 	$(BIN)/python bench/draw.py
 	$(BIN)/python bench/readback.py
 	$(BIN)/python bench/retrieval.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt usearch || true
+	$(BIN)/python bench/index.py
 
 $(VENV)/.python: scripts/system-packages.sh
 	@test -n "$(PYTHON)" || { echo "Diascribe needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1; }

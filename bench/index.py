@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,7 +141,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000])
     parser.add_argument("--dim", type=int, default=512)
-    parser.add_argument("--ways", nargs="+", default=["exact", "diascribe", "usearch"])
+    parser.add_argument(
+        "--ways", nargs="+", default=["exact", "diascribe", *(["usearch"] if find_spec("usearch") else [])]
+    )
     args = parser.parse_args()
     heads = "vectors", "way", "p50 ms", "p99 ms", "recall@10", "open s", "MiB", "built/s", "disk MiB"
     lines = [f"{machine()}.", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]

@@ -81,8 +81,6 @@ def evaluate(
     from pipeline.console import run_evaluate, run_evaluate_retrieval
 
     chosen = settings(engine=engine, lang=lang)
-    if truth is None and not retrieval:
-        _usage("name a folder of pictures with their graphs")
     if truth is not None and not truth.is_dir():
         _usage(f"{truth}: there is no such folder")
     if retrieval:
@@ -90,6 +88,8 @@ def evaluate(
             _usage("--html shows what was read; with --retrieval use --json")
         folder = truth or chosen.data_dir
         raise typer.Exit(run_evaluate_retrieval(folder, chosen, predictions=predictions, json_out=json, jobs=jobs))
+    if truth is None:
+        _usage("name a folder of pictures with their graphs")
     raise typer.Exit(run_evaluate(truth, chosen, predictions=predictions, json_out=json, html_out=html, jobs=jobs))
 
 

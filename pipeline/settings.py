@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from vision.load import Limits
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+# What is the user's own lies in the checkout, or in their data folder where the program was installed without one.
+OWN: Final = ROOT if (ROOT / "pyproject.toml").is_file() else Path("~/.local/share/diascribe").expanduser()
 
 
 class Settings(BaseSettings):
@@ -49,9 +51,9 @@ class Settings(BaseSettings):
     device: str = "auto"
     index: str = "faiss"
     database_url: SecretStr = SecretStr("")
-    index_dir: Path = ROOT / "index"
+    index_dir: Path = OWN / "index"
     data_dir: Path = ROOT / "data" / "train"
-    examples_dir: Path = ROOT / "data" / "own"
+    examples_dir: Path = OWN / "data" / "own"
     examples: int = Field(default=3, ge=0, le=10)
     examples_policy: Literal["adaptive", "fixed", "random"] = "adaptive"
     min_similarity: float | None = Field(default=None, ge=-1, le=1)

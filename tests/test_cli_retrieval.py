@@ -6,8 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from mermaid.draft import draft
 from pipeline.cli import main
 from pipeline.describe import describe
 from pipeline.retrieve import Retrieval
@@ -110,6 +113,20 @@ def test_describe_abstains_when_nothing_is_close(filled):
     code, out, err = filled("describe", EXAMPLES / "order.png", "--examples")
     assert (code, err) == (0, "")
     assert "Similar examples:\n- none is close enough" in out
+
+
+def test_nothing_is_shown_for_what_is_unlike_all_training_diagrams(diascribe, monkeypatch):
+    monkeypatch.setenv("DIASCRIBE_DATA_DIR", str(ROOT / "data" / "train"))
+    retrieval = Retrieval(Settings())
+    assert retrieval.ready()
+    noise = np.random.default_rng(1).integers(0, 256, (160, 240, 3), np.uint8)
+    photo = np.uint8(128 + 100 * np.sin(np.add.outer(np.arange(160) / 31, np.arange(240) / 47)))
+    for pixels in (noise, photo):
+        assert describe(Image.fromarray(pixels), retrieval=retrieval).examples == ()
+    other = draft("Chlorophyll absorbs light -> Water is split -> Oxygen leaves -> Sugar is built").diagram
+    choice = retrieval.similar(Image.new("L", (1, 1)), other)
+    assert choice.examples == ()
+    assert "no example is close" in choice.why_not
 
 
 def test_without_any_examples_describe_works(diascribe):
