@@ -172,7 +172,6 @@ async def batch_ocr(request: Request, app: Shared, model: Name = "auto", languag
 @router.post(
     "/chat",
     openapi_extra=_file("file", {"prompt": {"type": "string"}, "model": {"type": "string"}}),
-    responses={409: {"model": problems.Problem, "description": "No vision-language model is set up."}},
 )
 async def chat(
     temperature: Annotated[float, Query(ge=0, le=2)] = 0.7,  # noqa: ARG001 the form of those services
