@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vision.labels import Labels, group, label
+from vision.blocks import group
+from vision.labels import Labels, label
 from vision.parts import Box, Connector, Outline, Scene, Shape, TextLine
 
 UNIT = 20.0
@@ -134,3 +135,10 @@ def test_a_blot_does_not_take_the_place_of_a_sure_answer() -> None:
     found = read([line("no", 428, 146), blot, *names], shapes, flows[:3])
     assert found.connectors[2].text == "no"
     assert [block.text for block in found.free] == ["pe"]
+
+
+@pytest.mark.parametrize(("known", "scrap", "want"), [("yes", "nb", "no"), ("Нет", "La", "Да"), ("yes", "12", "12")])
+def test_a_scrap_beside_an_answer_is_the_other_one(known: str, scrap: str, want: str) -> None:
+    shapes, flows = process()
+    names = [line("In stock?", 362, 74), line("Order shipped", 530, 150)]
+    assert read([line(known, 470, 102), line(scrap, 408, 200), *names], shapes, flows).connectors[3].text == want

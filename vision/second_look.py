@@ -7,20 +7,19 @@ know whose text is whose.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from diagram.kinds import Language
 from vision.boxes import share, size
-from vision.parts import Box, Bytes, Connector, Floats, Page, Scene, Shape, TextLine
+from vision.erase import without_strokes
+from vision.parts import Box, Connector, Page, Scene, Shape, TextLine
 from vision.text import TextReading, read_changed, read_grounds, reread
 
 WORDY = frozenset({"rectangle", "rounded", "stadium", "diamond", "parallelogram", "hexagon", "document", "barred"})
 LOOKS = 60  # symbols read again per page at the most
-FAINT = 26  # gray levels between paper and ink
 
 
 def look_inside(page: Page, text: TextReading, scene: Scene) -> tuple[TextLine, ...]:
@@ -47,62 +46,6 @@ def look_beneath(
         return tuple(lines)
     gray, changed = without_strokes(page, scene, connectors)
     return tuple(read_changed(replace(page, gray=gray), lines, changed, language))
-
-
-def without_strokes(page: Page, scene: Scene, connectors: Sequence[Connector]) -> tuple[Bytes, Bytes]:
-    """The gray page with traced lines and the outlines of events and gateways painted over, and where that was done.
-
-    Both (H, W). A line is painted over where it stands alone; where something else crosses it, it stays.
-    """
-    kernel = max(5, round(0.8 * page.unit) | 1)
-    paper = cv2.morphologyEx(page.gray, cv2.MORPH_CLOSE, np.ones((kernel, kernel), np.uint8))
-    ink = cv2.subtract(paper, page.gray) > FAINT
-    mask = np.zeros(ink.shape, np.uint8)
-    for points, stroke in _strokes(scene, connectors):
-        _mark(mask, ink, points, stroke)
-    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
-    return np.where(mask > 0, paper, page.gray).astype(np.uint8), mask
-
-
-def _strokes(scene: Scene, connectors: Sequence[Connector]) -> Iterable[tuple[Floats, float]]:
-    """Polylines with their thickness in pixels."""
-    for connector in connectors:
-        if len(connector.points) > 1:
-            yield connector.points, connector.stroke
-    for shape in scene.shapes:
-        if shape.outline in ("circle", "diamond") and shape.stroke > 0:
-            yield np.concatenate([shape.contour, shape.contour[:1]]), shape.stroke
-
-
-def _mark(mask: Bytes, ink: np.ndarray, points: Floats, stroke: float) -> None:
-    """Set the pixels of a stroke in the mask, but for places where the ink across it is wider than the stroke."""
-    steps = np.hypot(*np.diff(points, axis=0).T)
-    length = np.concatenate([[0.0], np.cumsum(steps)])
-    if length[-1] < 2:
-        return
-    at = np.arange(0.0, length[-1], 0.5)
-    middle = np.stack([np.interp(at, length, points[:, 0]), np.interp(at, length, points[:, 1])], 1)
-    segment = np.clip(np.searchsorted(length, at, side="right") - 1, 0, len(steps) - 1)
-    along = np.diff(points, axis=0)[segment] / np.maximum(steps[segment], 1e-6)[:, None]
-    reach = int(np.ceil(1.5 * stroke)) + 4
-    offsets = np.arange(-reach, reach + 1)
-    x = np.rint(middle[:, :1] - along[:, 1:] * offsets).astype(int)
-    y = np.rint(middle[:, 1:] + along[:, :1] * offsets).astype(int)
-    height, width = ink.shape
-    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    dark = ink[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] & inside
-    # the run of ink nearest to the middle of the stroke
-    slack = int(np.ceil(stroke / 2)) + 2
-    near = np.where(dark[:, reach - slack : reach + slack + 1], np.abs(np.arange(-slack, slack + 1)), 99)
-    start = near.argmin(1) + reach - slack
-    found = near.min(1) < 99
-    columns = np.arange(len(offsets))
-    light = ~dark
-    low = np.where(light & (columns < start[:, None]), columns, -1).max(1) + 1
-    high = np.where(light & (columns > start[:, None]), columns, len(offsets)).min(1) - 1
-    alone = found & (high - low + 1 <= 1.4 * stroke + 2)
-    own = (columns >= low[:, None] - 1) & (columns <= high[:, None] + 1) & alone[:, None] & inside
-    mask[y[own], x[own]] = 255
 
 
 def _may_speak(shape: Shape) -> bool:

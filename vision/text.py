@@ -22,7 +22,7 @@ from vision.parts import Box, Bytes, Page, TextLine
 from vision.text_case import lowered
 from vision.text_crop import LineCrop, photo_crop
 from vision.text_ink import Marks, even_light, find_marks, is_noisy
-from vision.text_language import join_lines, language_of
+from vision.text_language import alike, is_answer, join_lines, language_of
 from vision.text_lines import MarkLine, group_lines
 from vision.text_read import SURE, Reader
 from vision.threads import each
@@ -32,6 +32,7 @@ __all__ = ["TextReading", "join_lines", "read_changed", "read_grounds", "read_te
 Asked = Literal["auto", "en", "ru"]
 WORK_UNIT = 17.0  # line height, pixels, at which marks are looked for
 LEAST = 6  # pixels; lower grounds hold no letters
+FRESH = 0.6  # sureness of a line that shows only when strokes are painted over
 TINY = 9.0  # uploaded pixels of a line below which reading is a gamble
 
 
@@ -81,7 +82,7 @@ def read_changed(page: Page, lines: Sequence[TextLine], changed: Bytes, language
     """Lines of a page that was painted over in places since `lines` were read: only what lies there is read again.
 
     changed: (H, W), not 0 where it was painted over. A new reading takes the place of old ones where it holds more
-    letters, or is surer of as many.
+    letters or, of unsure ones, where it is surer of as many.
     """
     reader = Reader()
     reach = 2 * round(page.unit) + 1  # a dark line hides faint letters as far as it lifts the local contrast
@@ -89,14 +90,14 @@ def read_changed(page: Page, lines: Sequence[TextLine], changed: Bytes, language
     new = [
         crop
         for crop in _crops(page)
-        if near[crop.box[1] : crop.box[3], crop.box[0] : crop.box[2]].any()
-        and not any(_same_place(crop.box, line.box) for line in lines)
+        if _lies(near, crop.box)
+        and (_lies(changed, crop.box) or not any(_same_place(crop.box, line.box) for line in lines))
         and not (crop.narrow and len(crop.line.members) == 1)  # what is left of symbols
     ]
     kept = list(lines)
     for line in _read(reader, new, language):
         under = [old for old in kept if _overlap(line.box, old.box) >= 0.5]
-        if _weight(line) > sum(_weight(old) for old in under) + 0.3:
+        if _letters(line) > 1 and _is_better(line, under, _lies(changed, line.box)):
             kept = [old for old in kept if all(old is not other for other in under)] + [line]
     return _distinct(kept)
 
@@ -121,8 +122,31 @@ def read_grounds(page: Page, grounds: Sequence[Box], lines: Sequence[TextLine], 
     return kept
 
 
+def _is_better(line: TextLine, under: Sequence[TextLine], crossed: bool) -> bool:
+    """Whether a new reading is to stand for the old ones beneath it. crossed: something was painted over there."""
+    if not under:
+        return line.confidence >= FRESH
+    if alike(line.text, "".join(old.text for old in under)):
+        return False
+    if is_answer(line.text) != any(is_answer(old.text) for old in under):
+        return is_answer(line.text)
+    if min(old.confidence for old in under) >= SURE:
+        return _letters(line) > sum(_letters(old) for old in under) and line.confidence >= SURE
+    return _weight(line) > sum(_weight(old) for old in under) + (0.0 if crossed else 0.3)
+
+
+def _letters(line: TextLine) -> int:
+    return sum(ch.isalnum() for ch in line.text)
+
+
 def _weight(line: TextLine) -> float:
-    return line.confidence * sum(ch.isalnum() for ch in line.text)
+    return line.confidence * _letters(line)
+
+
+def _lies(mask: Bytes, box: Box) -> bool:
+    """Whether something of a mask lies in a box."""
+    x0, y0, x1, y1 = (round(v) for v in box)
+    return bool(mask[y0:y1, x0:x1].any())
 
 
 def _same_place(a: tuple[int, int, int, int], b: Box) -> bool:

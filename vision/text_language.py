@@ -15,6 +15,31 @@ TO_CYRILLIC = {ord(_TWINS[i]): _TWINS[i + 1] for i in range(0, len(_TWINS), 2)}
 TO_LATIN = {ord(_TWINS[i + 1]): _TWINS[i] for i in range(0, len(_TWINS), 2)}
 _HYPHENS = "-\u2010\u00ad"
 
+_PAIRS = (("yes", "no"), ("true", "false"), ("да", "нет"), ("истина", "ложь"))
+OTHER = {a: b for pair in _PAIRS for a, b in (pair, pair[::-1])}
+ANSWERS = frozenset({*OTHER, "ok", "else", "default", "иначе"})
+
+
+def is_answer(text: str) -> bool:
+    """Whether a text is one of the words that answer a question."""
+    return _bare(text) in ANSWERS
+
+
+def other_answer(text: str, scrap: str) -> str:
+    """What `scrap`, up to three signs that nobody knows as a word, must say where the other answer is `text`; empty
+    where it holds no letter of that, or of another length."""
+    want = OTHER.get(_bare(text), "")
+    shape = _shape(scrap)
+    if is_answer(scrap) or not 0 < len(shape) <= 3 or abs(len(shape) - len(want)) > 1:
+        return ""
+    if not set(shape) & set(_shape(want)):
+        return ""
+    return want.capitalize() if text[:1].isupper() else want
+
+
+def _bare(text: str) -> str:
+    return text.casefold().strip(" .,:;!")
+
 
 def latin(text: str) -> int:
     """Number of Latin letters."""
