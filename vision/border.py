@@ -11,8 +11,13 @@ import cv2
 import numpy as np
 
 from vision.parts import Box, Bytes, Floats, Outline, Page, Shape
-from vision.rings import Ring, rings
+from vision.rings import UNIT_CIRCLE, Ring, rings
 from vision.walls import Walls
+
+DISC = 5.0  # units; filled discs that begin or end a process are no wider
+CROSSED = 12.0  # units; larger boxes are frames, which may share their lines
+BLUNTED = 1.35  # of half a diagonal, to which the tip of a diamond is prolonged at most
+DARK = 100  # grey levels by which they are darker than the paper
 
 
 def bordered(page: Page, walls: Walls, wall: Bytes, contour: Floats, outline: Outline, corner: float) -> Shape:
@@ -25,6 +30,10 @@ def bordered(page: Page, walls: Walls, wall: Bytes, contour: Floats, outline: Ou
     if outline not in ("document", "page", "bracket"):
         contour = cv2.convexHull(contour.astype(np.float32))[:, 0, :].astype(np.float64)
     grown = grow(contour, stroke)
+    if outline == "diamond" and not page.photo:
+        grown = _pointed(contour, stroke)
+    if outline in ("rounded", "hexagon", "polygon") and _is_disc(page, grown, page.unit):
+        outline = "circle"  # larger than the strokes that were looked for, its rim is not all there
     if outline in ("circle", "ellipse") and 0.75 < (high[0] - low[0]) / (high[1] - low[1]) < 1.33:
         centre = (low + high) / 2
         ring = rings(page, centre, float((high - low).mean()) / 2)
@@ -35,6 +44,50 @@ def bordered(page: Page, walls: Walls, wall: Bytes, contour: Floats, outline: Ou
     if outline == "rounded" and corner < 0.06:
         outline = "rectangle"
     return Shape(outline, box_of(grown), grown, stroke, coverage, fill=fill)
+
+
+def _pointed(contour: Floats, stroke: float) -> Floats:
+    """The outer corners of a diamond from the contour of its inside, whose sharp tips ink has filled."""
+    low, high = contour.min(0), contour.max(0)
+    centre, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
+    spokes = np.abs(_dense(contour) - centre)
+    sides = spokes[(spokes < 0.8 * half).all(1)]
+    if len(sides) < 8:
+        return grow(contour, stroke)
+    inverse = np.linalg.lstsq(sides, np.ones(len(sides)), rcond=None)[0]
+    full = 1 / np.maximum(inverse, 1e-6)
+    miss = np.abs(sides @ inverse - 1).mean()
+    if miss > 0.06 or (full > BLUNTED * half).any():
+        return grow(contour, stroke)
+    full = np.maximum(full, half)
+    a, b = full + stroke * float(np.hypot(*full)) / full[::-1]
+    return centre + np.array([(0, -b), (a, 0), (0, b), (-a, 0)])
+
+
+def _dense(contour: Floats) -> Floats:
+    """(n, 2) points along a closed polygon, 16 on each side."""
+    steps = np.arange(16)[None, :, None] / 16
+    return np.asarray((contour[:, None] * (1 - steps) + np.roll(contour, -1, 0)[:, None] * steps).reshape(-1, 2))
+
+
+def _is_disc(page: Page, contour: Floats, unit: float) -> bool:
+    """Whether a small outline as wide as high is round: one dark colour within the circle in its box, another around."""
+    low, high = contour.min(0), contour.max(0)
+    wide, high_ = high - low
+    if not 0.85 < wide / high_ < 1.18 or max(wide, high_) > DISC * unit:
+        return False
+    middle, radius = (low + high) / 2, (wide + high_) / 4
+
+    def colours(share: float) -> np.ndarray:
+        at = np.round(middle + share * radius * UNIT_CIRCLE).astype(int)
+        width, height = page.size
+        return page.rgb[np.clip(at[:, 1], 0, height - 1), np.clip(at[:, 0], 0, width - 1)].astype(int)
+
+    own = np.median(colours(0.6), axis=0)
+    if float((np.array(page.background) - own) @ (0.299, 0.587, 0.114)) < DARK:
+        return False
+    within, around = (np.abs(colours(share) - own).max(1) < DARK / 3 for share in (0.86, 1.16))
+    return bool(within.mean() > 0.95 and around.mean() < 0.15)
 
 
 def circle(ring: Ring, fill: tuple[int, int, int] | None) -> Shape:
@@ -105,7 +158,10 @@ def _border(page: Page, walls: Walls, wall: Bytes, contour: Floats) -> tuple[flo
     inked = np.zeros(at.shape[:2], bool)
     inked[inside] = walls.ink[at[..., 1][inside], at[..., 0][inside]] > 0
     drawn = float(inked[:, : max(3, reach // 3)].any(1).mean()) > 0.4
-    return float(np.median(ends[starts])) if drawn and starts.any() else 0.0, coverage
+    if not drawn or not starts.any():
+        return 0.0, coverage
+    thin, usual = np.percentile(ends[starts], (25, 50))
+    return float(thin if thin < 0.6 * usual else usual), coverage  # a shadow lies along some of its sides
 
 
 def grow(contour: Floats, by: float) -> Floats:
@@ -113,3 +169,20 @@ def grow(contour: Floats, by: float) -> Floats:
     low, high = contour.min(0), contour.max(0)
     centre, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
     return centre + (contour - centre) * ((half + by) / half)
+
+
+def runs_beyond(ink: Bytes, box: Box, unit: float) -> bool:
+    """Whether the sides of an upright box of ordinary size go straight on beyond its corners, as where flows cross."""
+    x0, y0, x1, y1 = (round(v) for v in box)
+    if max(x1 - x0, y1 - y0) > CROSSED * unit or min(x0, y0) < 1:
+        return False
+    near, far, rim = round(0.25 * unit), round(0.8 * unit), max(2, round(0.15 * unit))
+    count = 0
+    for flat, low, high, sides in ((True, x0, x1, (y0, y1)), (False, y0, y1, (x0, x1))):
+        view = ink if flat else ink.T
+        for at in sides:
+            rows = view[max(0, at - rim) : at + rim + 1]
+            for run in (rows[:, max(0, low - far) : max(0, low - near)], rows[:, high + near : high + far]):
+                clear = run.size > 0 and bool((run[0] == 0).all() or (run[-1] == 0).all())  # a line, no mass
+                count += clear and bool((run > 0).any(0).all())
+    return count >= 3

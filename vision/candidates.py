@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.border import bordered, box_of, circle, fill_colour, grow
+from vision.border import bordered, box_of, circle, fill_colour, grow, runs_beyond
 from vision.boxes import area, centre, inside, iou, share, size
+from vision.compounds import barred, lidded, store, with_lids
 from vision.dashes import dashed_circles
 from vision.discs import discs
 from vision.outlines import fit, overlap
@@ -50,6 +51,7 @@ def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
     faces += [replace(s, dashed=True) for s in dashed]
     for wall in closed_walls(walls.ink, page.unit, lines) if page.photo else ():
         faces += [s for s in _faces(page, walls, wall, distance, LENIENT) if not _known(s.box, faces)]
+    faces = with_lids(faces)
     faces += [s for s in _silhouettes(page, walls, distance) if not _part_of(s.box, faces)]
     faces = [s for s in faces if not letters.covers(s.box)]
     blobs = [s for s in _blobs(page, walls, distance, faces) if not letters.fills(s.box)]
@@ -138,29 +140,14 @@ def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32],
         elif small:
             outline = _round_or_pointed(page, distance, contour)
         if outline == "cylinder":
-            contour = _lidded(contour, regions)
-        out.append(bordered(page, walls, walls.wall if slack else wall, contour, outline, found.corner))
+            contour = lidded(contour, regions)
+        sides = barred(contour, regions, unit) if outline in ("rectangle", "rounded") else None
+        if sides is not None:
+            outline, contour = "barred", sides
+        shape = bordered(page, walls, walls.wall if slack else wall, contour, outline, found.corner)
+        if not (shape.outline == "rectangle" and shape.fill is None and runs_beyond(walls.ink, shape.box, unit)):
+            out.append(shape)
     return out
-
-
-def _lidded(contour: Floats, regions: Sequence[Region]) -> Floats:
-    """The body of a cylinder together with the flat faces (lid, rings) right above it."""
-    (x0, y0), (x1, y1) = contour.min(0), contour.max(0)
-    width, top = x1 - x0, y0
-    flat = [
-        r
-        for r in regions
-        if abs(r.left - x0) < 0.15 * width
-        and abs(r.left + r.width - x1) < 0.15 * width
-        and r.top + r.height < y1
-        and r.height < 0.6 * width
-    ]
-    for _ in range(4):
-        above = [r.top for r in flat if abs(r.top + r.height - top) < 0.35 * width and r.top < top - 2]
-        if not above:
-            break
-        top = float(min(above))
-    return np.concatenate([contour, [(x0, top), (x1, top)]]) if top < y0 else contour
 
 
 def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Shape]:
@@ -210,7 +197,7 @@ def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Seque
         box = (x0, y0, x0 + piece.width, y0 + piece.height)
         if any(share(box, s.box) > 0.85 and share(s.box, box) > 0.55 for s in faces):
             continue
-        shape = _store(piece, opened, faces) or _small(page, distance, piece.contour)
+        shape = store(piece, opened, faces) or _small(page, distance, piece.contour)
         if shape is not None and not _frames_icon(shape, faces):
             out.append(shape)
 
@@ -227,25 +214,6 @@ def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Seque
             if not _frames_icon(merged, faces):
                 out.append(merged)
     return out
-
-
-def _store(piece: Region, mask: Bytes, faces: Sequence[Shape]) -> Shape | None:
-    """The cylinder whose body is a face at the bottom of the piece and whose lid is too flat for one."""
-    width, height = piece.width, piece.height
-    x0, y0 = float(piece.left), float(piece.top)
-    box = (x0, y0, x0 + width, y0 + height)
-    rim = (max(1, width // 24), max(1, height // 24))
-    corners = [mask[piece.top + rim[1], x] for x in (piece.left + rim[0], piece.left + width - 1 - rim[0])]
-    if any(corners):  # not rounded on top
-        return None
-    for face in faces:
-        if face.outline not in ("rectangle", "rounded") or share(face.box, box) < 0.8:
-            continue
-        sides = max(abs(face.box[0] - box[0]), abs(face.box[2] - box[2]))
-        lid = (face.box[1] - y0) / height
-        if sides < 0.15 * width and abs(face.box[3] - box[3]) < 0.15 * height and 0.15 < lid < 0.65:
-            return replace(face, outline="cylinder", box=box, contour=piece.contour)
-    return None
 
 
 def _frames_icon(shape: Shape, faces: Sequence[Shape]) -> bool:

@@ -14,14 +14,14 @@ from typing import Literal
 
 import numpy as np
 
-from vision.heads import Contact, contact
+from vision.heads import HEAD, Contact, contact
 from vision.linework import Ground, Linework, linework
 from vision.network import Network, bridge, build, drop_dead_ends, join, polyline
 from vision.parts import Connector, Floats, Page, Scene, TextLine
 from vision.sketch_heads import wings
+from vision.skirting import moor, pass_by
 from vision.thinning import skeleton_graph, thin
 
-HEAD = 0.3  # score of a contact from which it is an arrowhead
 MOST = 6000  # branches traced on one page
 CROSSED = 12.0  # price of leaving a crossing other than straight on; a turn of 45 degrees costs 1, of 90 degrees 4
 
@@ -57,9 +57,10 @@ def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
     work = linework(page, lines, scene)
     skeleton, crowded = skeleton_graph(thin(work.mask, work.anchor), MOST)
     net = build(skeleton, work, page.unit)
-    _pass_by(net, work)
+    pass_by(net, work)
     bridge(net, work)
     join(net, work)
+    moor(net, work)
     lost = drop_dead_ends(net, work)
     terminals = _terminals(net, work, by_hand=page.photo)
     ways = _ways(net, terminals)
@@ -75,42 +76,6 @@ def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
     if crowded:
         warnings.append("too many strokes: only the longest were followed")
     return Tracing(connectors, tuple(warnings))
-
-
-def _pass_by(net: Network, work: Linework) -> None:
-    """Link two ends at the opposite corners of a symbol that run along its edge, towards each other: a flow passes."""
-    near = 0.25 * net.unit
-    ends: dict[int, list[tuple[int, int]]] = {}
-    for i, line in enumerate(net.lines):
-        for side in (0, 1):
-            if line.alive and line.touches[side] > work.containers:
-                ends.setdefault(line.touches[side], []).append((i, side))
-    for owner, mine in ends.items():
-        box = work.grounds[owner - 1].box
-        for k, (i, side) in enumerate(mine):
-            for j, other in mine[k + 1 :]:
-                a, b = net.lines[i].end(side), net.lines[j].end(other)
-                gap = b - a
-                size = float(np.hypot(*gap))
-                away, back = net.lines[i].away[side], net.lines[j].away[other]
-                across = int(abs(gap[0]) > abs(gap[1]))  # 1: the flow lies, and runs along the top or the foot
-                edges = (box[across], box[across + 2])
-                if i == j or size < 0.9 * (box[3 - across] - box[1 - across]):
-                    continue
-                if min(away @ gap, -(back @ gap)) < 0.97 * size:
-                    continue
-                if min(max(abs(a[across] - edge), abs(b[across] - edge)) for edge in edges) >= near:
-                    continue
-                runs = [
-                    line.points[:: -1 if k else 1][: round(net.unit)]
-                    for line, k in ((net.lines[i], side), (net.lines[j], other))
-                ]
-                if max(float(np.ptp(run[:, across])) for run in runs) > 1.0:
-                    continue
-                marks = [contact(work, at, -out, owner, net.unit, net.width) for at, out in ((a, away), (b, back))]
-                if max(mark.score for mark in marks) < HEAD:
-                    net.lines[i].touches[side] = net.lines[j].touches[other] = 0
-                    net.lines[i].links[side], net.lines[j].links[other] = (j, other), (i, side)
 
 
 def _terminals(net: Network, work: Linework, *, by_hand: bool) -> list[_Terminal]:
@@ -303,7 +268,8 @@ def _explain(
         options = [o for o in options if not _trivial(net, work, terminals, tail, o[1], ways[tail, o[1]])]
         if options and tail not in used:
             _, other = min(options)
-            head, start = (tail, other) if terminals[tail].mark.score > terminals[other].mark.score else (other, tail)
+            first, second = ((terminals[k].mark.score, _mass(work, terminals[k].at, net.unit)) for k in (tail, other))
+            head, start = (tail, other) if first > second else (other, tail)
             if (head, start) in ways:
                 chosen[start, head] = ways[head, start]
             used |= {tail, other}
@@ -315,6 +281,13 @@ def _explain(
             if terminals[other].mark.score < 0.5 * terminals[head].mark.score or (other, head) not in chosen:
                 chosen[other, head] = ways[head, other]
     return [(tail, head, way) for (tail, head), way in sorted(chosen.items())]
+
+
+def _mass(work: Linework, at: Floats, unit: float) -> int:
+    """Pixels of ink around a contact: a head that its symbol hides for the most part still has more than a tail."""
+    reach = round(0.7 * unit)
+    x, y = (max(0, round(float(v))) for v in at)
+    return int((work.raw[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1] > 0).sum())
 
 
 def _usual_head(terminals: list[_Terminal], ways: dict[tuple[int, int], _Way]) -> float:

@@ -42,6 +42,7 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
     grid = _Grid(walls.wall, unit, [s.box for s in shapes if _covers(s, page)])
     frames = grid.frames(symbols)
     containers: list[Container] = []
+    frames = [f for f in frames if not any(s.outline == "barred" and iou(s.box, f) > 0.8 for s in symbols)]
     pools = _pool_frames(grid, frames, symbols, lines)
     paper = [f for f in _outermost(frames) if f not in pools]  # page frames: their bands and bodies are no symbols
     for frame in pools:
@@ -216,14 +217,14 @@ def _split(
 ) -> None:
     """Add the frame as a pool (or lane) and divide it into its lanes. column: it is one of several side by side."""
     unit = grid.unit
-    header, content, upright = _header(grid, box, symbols)
+    header, content, upright = _header(grid, box, symbols, lines)
     upright = upright or (column and header is None)
     index = len(out)
     out.append(Container("pool" if parent is None else "lane", box, header, parent, upright))
     if len(out) > 60:
         return
     columns = grid.across("v", content)
-    strip, _, named_above = _header(grid, content, symbols)
+    strip, _, named_above = _header(grid, content, symbols, lines)
     if named_above and strip is not None and columns:
         rows: list[float] = []  # a row of names on top of columns
     else:
@@ -240,7 +241,7 @@ def _split(
     if len(cells) >= 2:
         for cell in cells:
             _split(grid, cell, symbols, lines, index, out, column=not rows)
-    elif header is not None and _header(grid, content, symbols)[0] is not None:
+    elif header is not None and _header(grid, content, symbols, lines)[0] is not None:
         _split(grid, content, symbols, lines, index, out)
     elif header is not None and any(_leads(line, content, upright, unit) for line in lines):
         out.append(Container("lane", content, None, index, upright))  # the only lane of its pool
@@ -256,18 +257,30 @@ def _leads(line: TextLine, box: Box, upright: bool, unit: float) -> bool:
     return line.turn != 0 and x - box[0] < 2.2 * unit
 
 
-def _header(grid: _Grid, box: Box, symbols: Sequence[Shape]) -> tuple[Box | None, Box, bool]:
-    """(strip with the name, what is left, whether the strip is on top)."""
+def _header(
+    grid: _Grid, box: Box, symbols: Sequence[Shape], lines: Sequence[TextLine]
+) -> tuple[Box | None, Box, bool]:
+    """(strip with the name, what is left, whether the strip is on top). Names of lanes may stand in the strip of their
+    pool, beside its own."""
     x0, y0, x1, y1 = box
     unit = grid.unit
     columns = [x for x in grid.across("v", box) if x - x0 > 0.9 * unit]  # nearer ones are double frames
     rows = [y for y in grid.across("h", box) if y - y0 > 0.9 * unit]
     wide = x1 - x0
-    if columns and columns[0] - x0 <= min(9 * unit, 0.3 * wide) and _vacant((x0, y0, columns[0], y1), symbols):
-        return (x0, y0, columns[0], y1), (columns[0], y0, x1, y1), False
+    if columns and columns[0] - x0 <= min(15 * unit, 0.3 * wide):
+        strip = (x0, y0, columns[0], y1)
+        named = columns[0] - x0 <= 9 * unit or _turned_words(strip, lines)
+        if named and _vacant(strip, symbols):
+            return strip, (columns[0], y0, x1, y1), False
     if rows and rows[0] - y0 <= 4.5 * unit and _vacant((x0, y0, x1, rows[0]), symbols):
         return (x0, y0, x1, rows[0]), (x0, rows[0], x1, y1), True
     return None, box, False
+
+
+def _turned_words(strip: Box, lines: Sequence[TextLine]) -> bool:
+    """Whether a strip holds words, all of which run up it."""
+    words = [line for line in lines if share(line.box, strip) > 0.5]
+    return bool(words) and all(line.turn != 0 for line in words)
 
 
 def _vacant(strip: Box, symbols: Sequence[Shape]) -> bool:

@@ -20,6 +20,10 @@ from vision.parts import Bytes, Floats
 Mark = Literal["none", "filled", "hollow", "open", "circle", "diamond"]
 
 
+HEAD = 0.3  # score of a contact from which it is an arrowhead
+SHADOW = 1.5  # units; a thick mass of ink that reaches farther from a contact is a shadow or a rim, not a head
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
     """mark: what is drawn there. score: how strongly it is an arrowhead (about 1 for a plain one, 0 for none).
@@ -97,7 +101,10 @@ def _lump(stroke: Bytes, at: Floats, unit: float, width: float) -> float:
     depth = cv2.distanceTransform(stroke, cv2.DIST_L2, 3)
     ys, xs = np.nonzero(stroke)
     near = np.hypot(xs - at[0], ys - at[1]) <= 0.7 * unit
-    if not near.any() or float(depth[ys[near], xs[near]].max()) < 0.8 * width + 1.0:
+    thick = depth[ys, xs] >= 0.8 * width + 1.0
+    if not (near & thick).any():
+        return 0.0
+    if float(np.hypot(xs - at[0], ys - at[1])[thick].max()) > SHADOW * unit:
         return 0.0
     return 0.5 * max(0.0, float(near.sum()) - 0.9 * unit * width) / (0.07 * unit * unit)
 

@@ -64,8 +64,10 @@ def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
     text = _text_map(ink.shape, [line.box for line in lines if any(ch.isalnum() for ch in line.text)], unit)
     text |= _text_map(ink.shape, [scene.shapes[index].box for index in chips], unit)
     text |= _text_map(ink.shape, scene.grounds, unit)
+    unread = _unread(ink, lines, owner, unit)
+    text |= _text_map(ink.shape, unread, unit)
     _rub_letters(ink, text, lines, owner, unit)
-    for x0, y0, x1, y1 in scene.grounds:
+    for x0, y0, x1, y1 in (*scene.grounds, *unread):
         ink[max(0, round(y0) - 2) : round(y1) + 2, max(0, round(x0) - 2) : round(x1) + 2] = 0
     mask = _fill_small(ink, anchor, unit)
     return Linework(
@@ -261,6 +263,31 @@ def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owne
             thick = int(part.sum()) > 2.3 * width * longest and longest > 0.4 * unit
             if thick and not close[y0:y1, x0:x1][part].any():
                 inside_box[part] = 0
+
+
+def _unread(ink: Bytes, lines: Sequence[TextLine], owner: Owners, unit: float) -> list[Box]:
+    """Boxes of letters right before or after short labels that were not read, far from any symbol."""
+    out: list[Box] = []
+    for line in lines:
+        x0, y0, x1, y1 = (max(0, round(v)) for v in line.box)
+        if line.turn or x1 - x0 > 3 * unit or y1 - y0 > 1.7 * unit or not any(ch.isalpha() for ch in line.text):
+            continue
+        reach = round(1.5 * unit)
+        for ahead in (False, True):
+            a, b = (x1, min(ink.shape[1], x1 + reach)) if ahead else (max(0, x0 - reach), x0)
+            part = ink[y0:y1, a:b]
+            if part.shape[1] < reach or owner[max(0, y0 - reach) : y1 + reach, a:b].any():
+                continue
+            filled = part.any(0) if ahead else part.any(0)[::-1]
+            first = int(filled.argmax())
+            run = filled[first:]
+            length = len(run) if run.all() else int((~run).argmax())
+            if not filled.any() or first > 0.2 * unit or not 0.25 * unit < length < 1.2 * unit:
+                continue
+            rows = (part if ahead else part[:, ::-1])[:, first : first + length]
+            if rows.any(1).mean() > 0.6 and rows.mean() < 0.7:  # as high as a letter, and no mass
+                out.append((x1, y0, x1 + first + length, y1) if ahead else (x0 - first - length, y0, x0, y1))
+    return out
 
 
 def _spanning(label: NDArray[np.int32], owner: Owners, names: NDArray[np.int64]) -> list[int]:

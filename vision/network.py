@@ -328,23 +328,47 @@ def bridge(net: Network, work: Linework) -> None:
     corner = (distance <= 1.7 * unit) & (np.abs(total - 90) <= 30) & ((worst <= 75) | (distance <= unit))
     link(np.flatnonzero(corner & chained[a] & chained[b] & loose & (owner[a] != owner[b])))
     lengths = np.array([net.lines[i].length for i, _ in ends])
-    firm = chained | (lengths > 1.5 * unit)
-    beneath = (distance > 0.9 * unit) & (np.abs(total - 90) <= 25) & (worst < 88) & firm[a] & firm[b] & loose
+    joints = net.joints()
+    rooted = np.array([_rooted(net, joints, i, 1 - side, work.containers) for i, side in ends])
+    firm = chained | (lengths > 1.5 * unit) | rooted
+    beneath = (distance > 0.9 * unit) & (np.abs(total - 90) <= 25) & (worst < 95) & firm[a] & firm[b] & loose
     picked = np.flatnonzero(beneath & (owner[a] != owner[b]))
     if len(picked):
-        meet, ahead = _meeting(at[a[picked]], away[a[picked]], at[b[picked]], away[b[picked]])
-        first, second = _covered(at[a[picked]], meet, work.text), _covered(meet, at[b[picked]], work.text)
+        meet, ahead = _meeting(at[a[picked]], away[a[picked]], at[b[picked]], away[b[picked]], 0.3 * unit)
+        first, second = (_hidden(at[end[picked]], meet, work.text, unit) for end in (a, b))
         link(picked[ahead & (np.minimum(first, second) >= 0.55) & (first + second >= 1.4)])
 
 
-def _meeting(a: Floats, u: Floats, b: Floats, v: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Where the rays from a along u and from b along v cross, (n, 2), and whether that is ahead on both."""
+def _rooted(net: Network, joints: dict[int, list[tuple[int, int]]], index: int, side: int, frames: int) -> bool:
+    """Whether a line reaches a symbol at one end, by itself or by what it meets there: the shaft of a short head."""
+    line = net.lines[index]
+    if line.touches[side] > frames:
+        return True
+    met = joints.get(line.joints[side], ()) if line.joints[side] >= 0 else ()
+    return any(net.lines[i].touches[1 - s] > frames for i, s in met if i != index)
+
+
+def _hidden(end: Floats, corner: Floats, text: Bytes, unit: float) -> Floats:
+    """(n,) share of the ways from loose ends to corners that lies beneath a label; its ground is larger than its words,
+    and may end right at the corner."""
+    way = corner - end
+    short = np.hypot(way[:, 0], way[:, 1]) < 0.4 * unit
+    beside = 0.3 * unit * np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)])
+    covered = np.max([_covered(end + shift, corner + shift, text) for shift in beside], axis=0)
+    return np.where(short, 1.0, covered)
+
+
+def _meeting(
+    a: Floats, u: Floats, b: Floats, v: Floats, slack: float
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Where the rays from a along u and from b along v cross, (n, 2), and whether that is ahead on both, `slack` pixels
+    behind included."""
     cross = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
     safe = np.where(np.abs(cross) < 1e-6, 1.0, cross)
     gap = b - a
     s = (gap[:, 0] * v[:, 1] - gap[:, 1] * v[:, 0]) / safe
     t = (gap[:, 0] * u[:, 1] - gap[:, 1] * u[:, 0]) / safe
-    return a + s[:, None] * u, (s > 0) & (t > 0) & (np.abs(cross) > 0.3)
+    return a + s[:, None] * u, (s > -slack) & (t > -slack) & (np.abs(cross) > 0.3)
 
 
 def _aim_dots(at: Floats, away: Floats, owner: NDArray[np.int64], short: NDArray[np.bool_], unit: float) -> None:

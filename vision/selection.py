@@ -13,7 +13,7 @@ import numpy as np
 from vision.boxes import area, centre, gaps, holds, inside, iou, share, size, union
 from vision.parts import Box, Outline, Shape, TextLine
 
-BOXY: frozenset[Outline] = frozenset({"rectangle", "rounded", "stadium"})
+BOXY: frozenset[Outline] = frozenset({"rectangle", "rounded", "stadium", "barred"})
 HOST = 12.0  # units; activities beside print are no higher
 LEAST_FILLED = 1.5  # units; smaller filled circles and diamonds are heads
 TAIL = 1.5  # units; circles on borders that are no larger are tails of flows
@@ -127,9 +127,11 @@ def _abuts(a: Box, b: Box, unit: float) -> bool:
 
 
 def _is_patch(shape: Shape, lines: Sequence[TextLine]) -> bool:
-    """A small borderless patch with one short word: the ground of a flow's label."""
+    """A small borderless patch with one short word, the ground of a flow's label, or with none, as of large pale
+    letters across the page."""
     words = [line.text for line in lines if share(line.box, shape.box) > 0.5]
-    return shape.outline in BLANK and shape.stroke < 0.5 and len(words) == 1 and len(words[0]) <= 5
+    short = len(words) == 1 and len(words[0]) <= 5
+    return shape.outline in BLANK and shape.stroke < 0.5 and not shape.filled and (short or not words)
 
 
 def _like_any(shape: Shape, others: Sequence[Shape]) -> bool:
@@ -200,9 +202,11 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and shape.confidence > 0.8
     sure = shape.confidence > 0.8 or shape.dashed or shape.double
     small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and sure
-    if words and shape.fill is None and not small and _astray(words, shape):
+    if words and shape.fill is None and not small and _astray(words, shape) and not _is_title(words, shape, unit):
         return False
     bitten = sum(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline != "circle")
+    if shape.fill is None and any(k.outline == "diamond" and 0.1 < share(k.box, shape.box) < 0.9 for k in solid):
+        return False  # flows that leave a decision enclose it
     if bitten and shape.outline in ("circle", "ellipse") and max(size(shape.box)) > 5 * unit:
         return False  # the space between two curved flows
     if not words and shape.fill is None and shape.outline == "circle" and max(size(shape.box)) > 8 * unit:
@@ -227,6 +231,12 @@ def _astray(words: Sequence[TextLine], shape: Shape) -> bool:
     """A word or two far from the middle of a large empty outline: the label of a flow in the space between flows."""
     box = union(line.box for line in words)
     return area(box) < 0.06 * area(shape.box) and not _fills(words, shape)
+
+
+def _is_title(words: Sequence[TextLine], shape: Shape, unit: float) -> bool:
+    """Whether the words stand along the top of a box, as the name of a frame does."""
+    box = union(line.box for line in words)
+    return shape.outline in BOXY and box[3] - shape.box[1] < max(2.5, 1.2 * len(words)) * unit
 
 
 def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:

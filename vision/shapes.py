@@ -11,6 +11,7 @@ from dataclasses import replace
 from vision.boxes import area, share
 from vision.candidates import propose
 from vision.containers import find_containers
+from vision.grounds import grounds
 from vision.parts import Box, Page, Scene, Shape, TextLine
 from vision.selection import HOST, holds_label, is_ground, select
 from vision.sketch import HOST as SKETCHED
@@ -26,14 +27,15 @@ def find_shapes(page: Page, lines: Sequence[TextLine]) -> Scene:
     shapes = [shape for shape in chosen if not is_ground(shape, lines, page.unit)]
     patches = [shape for shape in chosen if is_ground(shape, lines, page.unit)]
     patches += [shape for shape in proposed if holds_label(shape, lines, page.unit)]
-    scene = replace(find_containers(page, walls, shapes, lines), grounds=_distinct(patches, shapes))
+    boxes = [*(patch.box for patch in patches), *grounds(page, lines, shapes)]
+    scene = replace(find_containers(page, walls, shapes, lines), grounds=_distinct(boxes, shapes))
     return tidy(scene, lines, page.unit) if page.photo else scene
 
 
-def _distinct(patches: Sequence[Shape], shapes: Sequence[Shape]) -> tuple[Box, ...]:
+def _distinct(patches: Sequence[Box], shapes: Sequence[Shape]) -> tuple[Box, ...]:
     """The patches that are part of no symbol, each place once."""
     kept: list[Box] = []
-    for patch in sorted(patches, key=lambda patch: -area(patch.box)):
-        if not any(share(patch.box, box) > 0.5 for box in [*kept, *(shape.box for shape in shapes)]):
-            kept.append(patch.box)
+    for patch in sorted(patches, key=lambda box: -area(box)):
+        if not any(share(patch, box) > 0.5 for box in [*kept, *(shape.box for shape in shapes)]):
+            kept.append(patch)
     return tuple(kept)
