@@ -1,4 +1,4 @@
-"""Looks that other tools give to the same symbols: discs, bars, lids, shadows, sharp tips, grounds, labels on corners."""
+"""Looks that other tools give to the same symbols: discs, bars, lids, shadows, sharp tips, labels on corners."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.test_shapes import BLACK, at, task, write
 from vision.boxes import iou
 from vision.connectors import trace
 from vision.grounds import grounds
-from vision.parts import Shape
+from vision.parts import Shape, TextLine, Word
 from vision.shapes import find_shapes
 
 FILL = (204, 230, 250)
@@ -171,3 +171,25 @@ def test_a_letter_that_was_not_read_is_no_part_of_a_flow() -> None:
     read = write(blank(), "o", 304, 276)
     assert UNIT > 0
     assert flows(traced(rgb, *shapes, lines=(read,))) == [(0, 1)]
+
+
+def test_a_head_that_was_read_as_a_mark_stays_a_head() -> None:
+    rgb = blank()
+    shapes = [box(rgb, 400, 80), box(rgb, 400, 380)]
+    run(rgb, [(400, 415), (250, 415), (250, 115), (400, 115)])
+    rgb[95:135, 235:345] = 255
+    word = write(rgb, "No way", 255, 123)
+    tip = Word(">", (366.0, 106.0, 398.0, 124.0), 0.8)
+    line = TextLine("No way >", (255.0, 106.0, 398.0, 124.0), 0.8, (Word("No way", word.box, 0.8), tip))
+    assert flows(traced(rgb, *shapes, lines=(line,))) == [(1, 0)]
+
+
+def test_pale_words_on_a_dark_fill_do_not_cut_its_box() -> None:
+    rgb = blank()
+    cv2.rectangle(rgb, (120, 200), (330, 270), (80, 80, 190), -1)
+    line = write(rgb, "Beginning", 165, 242)
+    x0, y0, x1, y1 = (round(v) for v in line.box)
+    dark = rgb[y0:y1, x0:x1].max(2) < 100
+    rgb[y0:y1, x0:x1][dark] = 255
+    found = find_shapes(page_of(rgb), [line]).shapes
+    assert [iou(s.box, (120, 200, 331, 271)) > 0.85 for s in found] == [True]

@@ -71,7 +71,7 @@ def _dense(contour: Floats) -> Floats:
 
 
 def _is_disc(page: Page, contour: Floats, unit: float) -> bool:
-    """Whether a small outline as wide as high is round: one dark colour within the circle in its box, another around."""
+    """Whether a small outline as wide as high is round: dark within the circle in its box, another colour around."""
     low, high = contour.min(0), contour.max(0)
     wide, high_ = high - low
     if not 0.85 < wide / high_ < 1.18 or max(wide, high_) > DISC * unit:

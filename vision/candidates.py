@@ -22,7 +22,7 @@ from vision.dashes import dashed_circles
 from vision.discs import discs
 from vision.outlines import fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Shape, TextLine
-from vision.regions import Region, closed, disc_opened, filled, pieces
+from vision.regions import closed, disc_opened, filled, pieces
 from vision.rings import best_circle, best_diamond, rings
 from vision.sketch import closed_walls, is_pointed, is_round
 from vision.walls import Walls

@@ -257,9 +257,7 @@ def _leads(line: TextLine, box: Box, upright: bool, unit: float) -> bool:
     return line.turn != 0 and x - box[0] < 2.2 * unit
 
 
-def _header(
-    grid: _Grid, box: Box, symbols: Sequence[Shape], lines: Sequence[TextLine]
-) -> tuple[Box | None, Box, bool]:
+def _header(grid: _Grid, box: Box, symbols: Sequence[Shape], lines: Sequence[TextLine]) -> tuple[Box | None, Box, bool]:
     """(strip with the name, what is left, whether the strip is on top). Names of lanes may stand in the strip of their
     pool, beside its own."""
     x0, y0, x1, y1 = box

@@ -8,7 +8,7 @@ stays. Does not know which strokes connect what.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -55,6 +55,7 @@ class Linework:
 def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
     """Rub out what cannot be a connector."""
     unit = page.unit
+    lines = [_without_heads(line) for line in lines]
     chips = _chips(scene.shapes, lines, unit)
     ink = line_ink(page)
     crossings = _rub_frames(ink, scene.containers, unit)
@@ -81,6 +82,15 @@ def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
         len(scene.containers),
         _usual_width(ink),
     )
+
+
+def _without_heads(line: TextLine) -> TextLine:
+    """The line without marks at its ends that were read off an arrowhead or a line ("No >")."""
+    told = [k for k, word in enumerate(line.words) if any(ch.isalnum() for ch in word.text)]
+    if not told or len(line.words) == told[-1] - told[0] + 1:
+        return line
+    x0, y0, x1, y1 = zip(*(word.box for word in line.words[told[0] : told[-1] + 1]), strict=True)
+    return replace(line, box=(min(x0), min(y0), max(x1), max(y1)))
 
 
 def _grounds(
@@ -278,9 +288,9 @@ def _unread(ink: Bytes, lines: Sequence[TextLine], owner: Owners, unit: float) -
             part = ink[y0:y1, a:b]
             if part.shape[1] < reach or owner[max(0, y0 - reach) : y1 + reach, a:b].any():
                 continue
-            filled = part.any(0) if ahead else part.any(0)[::-1]
+            filled = np.asarray(part.any(0) if ahead else part.any(0)[::-1])
             first = int(filled.argmax())
-            run = filled[first:]
+            run = np.asarray(filled[first:])
             length = len(run) if run.all() else int((~run).argmax())
             if not filled.any() or first > 0.2 * unit or not 0.25 * unit < length < 1.2 * unit:
                 continue

@@ -137,11 +137,24 @@ def _directions(points: Floats, unit: float, width: float) -> Floats:
     skip = min(round(0.7 * width), count // 4)
     reach = min(count - 1, skip + max(2, round(0.6 * unit)))
     for side, run in enumerate((points, points[::-1])):
-        vector = run[skip] - run[reach]
+        vector = run[skip] - run[_bend(run, skip, reach)]
         size = float(np.hypot(*vector))
         if size > 0:
             out[side] = vector / size
     return out
+
+
+def _bend(run: Floats, skip: int, reach: int) -> int:
+    """How far one may go along a line to tell its direction: half as far where it is straight there and then turns."""
+    half = skip + max(3, (reach - skip) // 2)
+    if half >= reach:
+        return reach
+    near, far = run[half] - run[skip], run[reach] - run[skip]
+    size = float(np.hypot(*near))
+    if size < 3 or float(near @ far) > 0.9 * size * float(np.hypot(*far)):
+        return reach
+    spokes = run[skip : half + 1] - run[skip]
+    return half if float(np.abs(spokes[:, 0] * near[1] - spokes[:, 1] * near[0]).max()) / size < 0.8 else reach
 
 
 def _bounced(branches: Sequence[Branch], work: Linework, unit: float) -> list[Branch]:
@@ -336,7 +349,7 @@ def bridge(net: Network, work: Linework) -> None:
     if len(picked):
         meet, ahead = _meeting(at[a[picked]], away[a[picked]], at[b[picked]], away[b[picked]], 0.3 * unit)
         first, second = (_hidden(at[end[picked]], meet, work.text, unit) for end in (a, b))
-        link(picked[ahead & (np.minimum(first, second) >= 0.55) & (first + second >= 1.4)])
+        link(picked[ahead & first & second])
 
 
 def _rooted(net: Network, joints: dict[int, list[tuple[int, int]]], index: int, side: int, frames: int) -> bool:
@@ -348,19 +361,17 @@ def _rooted(net: Network, joints: dict[int, list[tuple[int, int]]], index: int, 
     return any(net.lines[i].touches[1 - s] > frames for i, s in met if i != index)
 
 
-def _hidden(end: Floats, corner: Floats, text: Bytes, unit: float) -> Floats:
-    """(n,) share of the ways from loose ends to corners that lies beneath a label; its ground is larger than its words,
-    and may end right at the corner."""
+def _hidden(end: Floats, corner: Floats, text: Bytes, unit: float) -> NDArray[np.bool_]:
+    """(n,) whether the ways from loose ends to corners lie beneath a label; its ground is larger than its words, and
+    may end right at the corner."""
     way = corner - end
-    short = np.hypot(way[:, 0], way[:, 1]) < 0.4 * unit
+    size = np.hypot(way[:, 0], way[:, 1])
     beside = 0.3 * unit * np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)])
     covered = np.max([_covered(end + shift, corner + shift, text) for shift in beside], axis=0)
-    return np.where(short, 1.0, covered)
+    return np.asarray((size < 0.4 * unit) | (covered >= 0.7) | ((covered >= 0.3) & ((1 - covered) * size < 1.2 * unit)))
 
 
-def _meeting(
-    a: Floats, u: Floats, b: Floats, v: Floats, slack: float
-) -> tuple[Floats, NDArray[np.bool_]]:
+def _meeting(a: Floats, u: Floats, b: Floats, v: Floats, slack: float) -> tuple[Floats, NDArray[np.bool_]]:
     """Where the rays from a along u and from b along v cross, (n, 2), and whether that is ahead on both, `slack` pixels
     behind included."""
     cross = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]

@@ -16,6 +16,7 @@ from vision.parts import Bytes, Page, TextLine
 from vision.regions import small
 
 CLEAN = 2.0  # grey levels of waves near strokes, above which a picture is smoothed before it is looked at
+LIGHTER = 45  # grey levels by which words are lighter than their ground, and the ground darker than the paper
 SMOOTH = 6.0  # of the waves' height: differences that are smoothed away
 
 
@@ -35,16 +36,36 @@ class Walls:
 
 def find_walls(page: Page, lines: Sequence[TextLine]) -> Walls:
     """Strokes by black-hat per channel (survives fills and gradients), fills by their morphological gradient."""
-    ink, slope, beside = _strokes(page.rgb, page.unit)
+    rgb = _without_light_words(page, lines)
+    ink, slope, beside = _strokes(rgb, page.unit)
     ringing = _ringing(slope, ink, beside)
     if ringing > CLEAN:
-        calm = np.asarray(cv2.bilateralFilter(page.rgb, 7, SMOOTH * ringing, 3.0), np.uint8)
+        calm = np.asarray(cv2.bilateralFilter(rgb, 7, SMOOTH * ringing, 3.0), np.uint8)
         ink, slope, beside = _strokes(calm, page.unit)
     step = cv2.threshold(slope, float(np.clip(5 * _noise(page.gray), 9, 45)), 255, cv2.THRESH_BINARY)[1]
     step[beside > 0] = 0
     wall = cv2.bitwise_or(ink, step)
     closed = cv2.morphologyEx(_without_text(wall, page.unit, lines), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     return Walls(ink=ink, wall=wall, joined=cv2.bitwise_or(closed, _dashes(ink, page.unit, lines)))
+
+
+def _without_light_words(page: Page, lines: Sequence[TextLine]) -> Bytes:
+    """The page without words that are lighter than what they stand on: beside them their ground looks like strokes."""
+    out = page.rgb
+    paper = float(np.dot(page.background, (0.299, 0.587, 0.114)))
+    for line in lines:
+        x0, y0, x1, y1 = (max(0, round(v) + grow) for v, grow in zip(line.box, (-2, -2, 2, 2), strict=True))
+        gray = page.gray[y0:y1, x0:x1]
+        if not gray.size or float(np.median(gray)) > paper - LIGHTER:
+            continue
+        ground = np.median(page.rgb[y0:y1, x0:x1], axis=0 if line.turn else 1, keepdims=True)
+        level = ground @ np.array((0.299, 0.587, 0.114))
+        light = gray > level + LIGHTER / 3
+        if light.mean() < 0.5:
+            out = page.rgb.copy() if out is page.rgb else out
+            part = out[y0:y1, x0:x1]
+            part[light] = np.broadcast_to(ground, part.shape)[light]
+    return out
 
 
 def _without_text(wall: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
