@@ -12,7 +12,8 @@ from tests.test_shapes import BLACK, at, task, write
 from vision.boxes import iou
 from vision.connectors import trace
 from vision.grounds import grounds
-from vision.parts import Shape, TextLine, Word
+from vision.labels import label
+from vision.parts import Container, Scene, Shape, TextLine, Word
 from vision.shapes import find_shapes
 
 FILL = (204, 230, 250)
@@ -193,3 +194,10 @@ def test_pale_words_on_a_dark_fill_do_not_cut_its_box() -> None:
     rgb[y0:y1, x0:x1][dark] = 255
     found = find_shapes(page_of(rgb), [line]).shapes
     assert [iou(s.box, (120, 200, 331, 271)) > 0.85 for s in found] == [True]
+
+
+def test_the_name_of_a_wide_strip_is_not_that_of_a_sub_process_beside_it() -> None:
+    strip = Container("lane", (40.0, 40.0, 1140.0, 400.0), (40.0, 40.0, 150.0, 400.0))
+    inner = Container("subprocess", (300.0, 80.0, 900.0, 300.0), None, 0)
+    labels = label([turned("Auditor", 100, 180, 260)], Scene((), (strip, inner)), (), UNIT)
+    assert {i: block.text for i, block in labels.containers.items()} == {0: "Auditor"}

@@ -152,5 +152,5 @@ def _lane_beside(line: TextLine, pool: int, containers: Sequence[Container], uni
     if centre(line.box)[0] < (header[0] + header[2]) / 2:
         return pool
     middle = centre(line.box)[1]
-    beside = [i for i, c in enumerate(containers) if c.parent == pool and c.header is None]
+    beside = [i for i, c in enumerate(containers) if c.parent == pool and c.kind == "lane" and c.header is None]
     return next((i for i in beside if containers[i].box[1] <= middle <= containers[i].box[3]), pool)

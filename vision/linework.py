@@ -288,9 +288,10 @@ def _unread(ink: Bytes, lines: Sequence[TextLine], owner: Owners, unit: float) -
             part = ink[y0:y1, a:b]
             if part.shape[1] < reach or owner[max(0, y0 - reach) : y1 + reach, a:b].any():
                 continue
-            filled = np.asarray(part.any(0) if ahead else part.any(0)[::-1])
+            columns: NDArray[np.bool_] = np.asarray(part.any(0))
+            filled = columns if ahead else columns[::-1]
             first = int(filled.argmax())
-            run = np.asarray(filled[first:])
+            run = filled[first:]
             length = len(run) if run.all() else int((~run).argmax())
             if not filled.any() or first > 0.2 * unit or not 0.25 * unit < length < 1.2 * unit:
                 continue

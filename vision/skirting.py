@@ -61,6 +61,7 @@ def moor(net: Network, work: Linework) -> None:
                 continue
             x, y = (max(0, round(float(v))) for v in line.end(side))
             near = work.owner[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
-            frames = near[(near > 0) & (near <= work.containers)]
+            least = 0 if line.links[1 - side] is not None else work.frames  # only dashed flows end at pools
+            frames = near[(near > least) & (near <= work.containers)]
             if len(frames):
                 line.touches[side] = int(np.bincount(frames).argmax())
