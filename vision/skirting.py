@@ -57,7 +57,7 @@ def moor(net: Network, work: Linework) -> None:
         for side in (0, 1):
             if not line.alive or line.joints[side] >= 0 or line.touches[side] or line.links[side] is not None:
                 continue
-            if line.links[1 - side] is None and line.length < 0.5 * net.unit:
+            if line.links[1 - side] is None and line.length < 2 * net.unit:
                 continue
             x, y = (max(0, round(float(v))) for v in line.end(side))
             near = work.owner[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
