@@ -16,6 +16,7 @@ from vision.boxes import area, centre, holds, share, size, union
 from vision.labels import Labels, label
 from vision.naming import ACTIVITIES, attached_to, node_type, notation, speaks_inside, trigger
 from vision.parts import Box, Connector, Container, End, Page, Reading, Scene, Shape
+from vision.text_language import bare_answer
 
 FRAME_KINDS = ("pool", "lane")
 DATA = ("page", "cylinder", "document", "bracket")  # outlines of what flows need not touch
@@ -273,7 +274,7 @@ def _edges(
         if kind == "sequence" and "container" in (_frame_end(c.source, scene), _frame_end(c.target, scene)):
             kind = "message"
         block = labels.connectors.get(i)
-        text = "" if block is None else block.text
+        text = "" if block is None else bare_answer(block.text)
         ends = [known for end in (ids[c.source], ids[c.target]) if (known := sure.get(end)) is not None]
         out.append(
             Edge(

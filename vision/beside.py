@@ -121,10 +121,10 @@ def _decides(connector: Connector, scene: Scene) -> bool:
 
 def _leaves_decision(connector: Connector, scene: Scene) -> bool:
     source = connector.source
-    return source is not None and source[0] == "shape" and scene.shapes[source[1]].outline == "diamond"
+    return source is not None and source[0] == "shape" and scene.shapes[source[1]].outline in ("diamond", "hexagon")
 
 
-OUTSIDE = frozenset({"circle", "ellipse", "diamond", "page", "cylinder", "document", "bar", "polygon", "hexagon"})
+OUTSIDE = frozenset({"circle", "ellipse", "diamond", "page", "cylinder", "document", "polygon", "hexagon"})
 
 
 def _to_shape(box: Box, shape: Shape, unit: float) -> float:

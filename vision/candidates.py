@@ -8,7 +8,7 @@ together from their dashes. A shape's confidence is the share of its outline tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import cv2
@@ -20,7 +20,7 @@ from vision.boxes import area, centre, inside, iou, share, size
 from vision.compounds import barred, lidded, store, with_lids
 from vision.dashes import dashed_circles
 from vision.discs import discs
-from vision.outlines import fit, overlap
+from vision.outlines import Fit, fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Shape, TextLine
 from vision.regions import closed, disc_opened, filled, pieces
 from vision.rings import best_circle, best_diamond, rings
@@ -30,6 +30,12 @@ from vision.walls import Walls
 MIN_IOU, MIN_IOU_SMALL = 0.86, 0.8  # of circles and diamonds the border is checked as well
 PAPER = 14  # grey levels in any channel by which a fill differs from the paper
 MIN_COVERAGE = 0.72  # share of a small outline that must lie on ink
+DRAWN = 0.95  # share of an outline around an even fill that must lie on walls
+EVEN = 8  # grey levels in any channel within which a fill is one colour
+INK = 48  # grey levels; darker colours on light paper are lines and letters
+LEAST_FILL, MOST_FILLS = 0.004, 12  # share of the page a fill takes at least; colours looked at
+LEAST_COLOURED = 1.5  # units; lower fills are grounds of words
+LEAST_POINTED = 4.0  # units; the corners of smaller diamonds are lost with the flows that are opened away
 DARKER = 50  # grey levels by which a bar is darker than the paper
 NEAR = 0.4  # units around a pixel in which ink and paper are compared
 THICK = 0.32  # units, above which a filled stroke is a bar
@@ -47,6 +53,9 @@ def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
         distance = np.asarray(np.maximum(distance - WOBBLE * page.unit, 0), np.float32)
     letters = _Letters(lines)
     faces = _faces(page, walls, walls.wall, distance)
+    coloured = _coloured(page, walls, distance)
+    faces = [s for s in faces if not any(_is_cut_from(s.box, whole.box, page.unit) for whole in coloured)]
+    faces += [s for s in coloured if not _part_of(s.box, faces)]
     dashed = [s for s in _faces(page, walls, walls.joined, distance) if not _known(s.box, faces)]
     faces += [replace(s, dashed=True) for s in dashed]
     for wall in closed_walls(walls.ink, page.unit, lines) if page.photo else ():
@@ -57,6 +66,7 @@ def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
     blobs = [s for s in _blobs(page, walls, distance, faces) if not letters.fills(s.box)]
     core = _core(page, walls.ink)
     found = [*faces, *blobs, *dashed_circles(core, lines, page.unit), *_bars(page)]
+    found = [s for s in found if not any(_is_cut_from(s.box, whole.box, page.unit) for whole in coloured)]
     return [s for s in found if not (s.outline == "diamond" and _is_disc_with_heads(page, s, found))]
 
 
@@ -112,6 +122,13 @@ def _known(box: Box, candidates: Sequence[Shape]) -> bool:
     return any(iou(box, s.box) > 0.7 for s in candidates)
 
 
+def _is_cut_from(box: Box, whole: Box, unit: float) -> bool:
+    """Whether letters from border to border have cut a box out of a larger symbol, left or right of it."""
+    missing, high = max(box[0] - whole[0], whole[2] - box[2]), size(whole)[1]
+    least = 0.5 if high < 4 * unit else 0.8  # what is higher may have symbols inside
+    return missing > 0.4 * unit and share(box, whole) > 0.8 and size(box)[1] > least * high
+
+
 def _part_of(box: Box, faces: Sequence[Shape]) -> bool:
     """Whether a face says the same better: the box is it, or a tinted part of it."""
     return _known(box, faces) or any(
@@ -150,6 +167,11 @@ def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32],
     return out
 
 
+def _is_ink(colour: tuple[int, ...] | NDArray[np.int16] | None, page: Page) -> bool:
+    """Whether a fill is as dark as lines and letters on light paper."""
+    return colour is not None and max(page.background) > 128 and max(colour) < INK
+
+
 def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Shape]:
     """Symbols that stand out from the paper by their fill, whatever goes on inside (gradients, icons, no border)."""
     low = np.clip(np.array(page.background, int) - PAPER, 0, 255)
@@ -159,14 +181,52 @@ def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> lis
     for thickness in (0.45, 0.9):  # of a unit: flows up to this are opened away
         side = int(thickness * page.unit) | 1
         opened = disc_opened(tinted, side)
-        out += [s for s in _fitting(page, walls, distance, opened) if not _known(s.box, out)]
+        for contour, outline, found in _fitting(page, distance, np.asarray(opened, np.uint8)):
+            if not _known(box_of(contour), out):
+                colour = fill_colour(page, walls, contour.min(0), contour.max(0))
+                x, y = contour.mean(0).astype(int)
+                dark = colour is None and int(page.gray[y, x]) < 128
+                out.append(Shape(outline, box_of(contour), contour, 0.0, found.iou, filled=dark, fill=colour))
     return out
 
 
-def _fitting(page: Page, walls: Walls, distance: NDArray[np.float32], mask: Bytes) -> list[Shape]:
-    """Pieces of a mask that fit an outline well."""
-    unit = page.unit
+def _coloured(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Shape]:
+    """Symbols of one even fill, whatever lies around them (a shadow, a border of any width) or is written on them."""
+    kernel = np.ones((3, 3), np.uint8)
     out: list[Shape] = []
+    for colour in _fills(page):
+        mask = cv2.inRange(page.rgb, np.clip(colour - EVEN, 0, 255), np.clip(colour + EVEN, 0, 255))
+        holes = np.zeros_like(mask)
+        cv2.drawContours(
+            holes, cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], -1, 255, cv2.FILLED
+        )
+        opened = cv2.morphologyEx(holes, cv2.MORPH_OPEN, kernel)
+        out += [
+            bordered(page, walls, walls.wall, contour, outline, found.corner)
+            for contour, outline, found in _fitting(page, distance, np.asarray(opened, np.uint8))
+            if not _known(box_of(contour), out)
+            and not (outline in ("circle", "diamond") and min(np.ptp(contour, 0)) < LEAST_POINTED * page.unit)
+        ]
+    return [s for s in out if s.stroke > 0 and s.confidence > DRAWN and min(size(s.box)) > LEAST_COLOURED * page.unit]
+
+
+def _fills(page: Page) -> list[NDArray[np.int16]]:
+    """The colours (3,) that fill a good part of the page, its paper aside, most frequent first."""
+    pixels = page.rgb[::4, ::4].reshape(-1, 3)
+    bins, counts = np.unique((pixels >> 3).astype(np.int32) @ [1024, 32, 1], return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:MOST_FILLS]
+    out: list[NDArray[np.int16]] = []
+    for key in bins[order[counts[order] > LEAST_FILL * len(pixels)]]:
+        colour = (np.array([key >> 10, key >> 5 & 31, key & 31]) * 8 + 4).astype(np.int16)
+        near = [np.array(page.background, np.int16), *out]
+        if not _is_ink(colour, page) and all(np.abs(colour - other).max() > EVEN for other in near):
+            out.append(colour)
+    return out
+
+
+def _fitting(page: Page, distance: NDArray[np.float32], mask: Bytes) -> Iterator[tuple[Floats, Outline, Fit]]:
+    """Pieces of a mask that fit an outline well: their hulls, (n, 2) page pixels, and what they fit."""
+    unit = page.unit
     for piece in pieces(mask, 1.1 * unit):
         if piece.area < 0.4 * piece.width * piece.height or max(piece.width, piece.height) > 40 * unit:
             continue
@@ -177,11 +237,7 @@ def _fitting(page: Page, walls: Walls, distance: NDArray[np.float32], mask: Byte
         outline = found.outline
         if outline in ("circle", "diamond"):
             outline = _round_or_pointed(page, distance, contour)
-        colour = fill_colour(page, walls, contour.min(0), contour.max(0))
-        middle = page.gray[piece.top + piece.height // 2, piece.left + piece.width // 2]
-        dark = colour is None and float(middle) < 128
-        out.append(Shape(outline, box_of(contour), contour, 0.0, found.iou, filled=dark, fill=colour))
-    return out
+        yield contour, outline, found
 
 
 def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Sequence[Shape]) -> list[Shape]:

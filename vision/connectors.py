@@ -23,6 +23,7 @@ from vision.skirting import moor, pass_by
 from vision.thinning import skeleton_graph, thin
 
 MOST = 6000  # branches traced on one page
+SIDE = 0.6  # units by which the sides of a head stray from its flow
 CROSSED = 12.0  # price of leaving a crossing other than straight on; a turn of 45 degrees costs 1, of 90 degrees 4
 
 
@@ -64,11 +65,12 @@ def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
     lost = drop_dead_ends(net, work)
     terminals = _terminals(net, work, by_hand=page.photo)
     ways = _ways(net, terminals)
-    connectors = tuple(
-        made
+    found = [
+        (made, terminals[head].mark.score - terminals[tail].mark.score)
         for tail, head, way in _explain(net, work, terminals, ways)
         if (made := _connector(net, work, terminals, tail, head, way)) is not None
-    )
+    ]
+    connectors = _single(found, page.unit)
     warnings: list[str] = []
     loose = sum(net.lines[i].length > 3 * page.unit for i in lost)
     if loose:
@@ -76,6 +78,36 @@ def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
     if crowded:
         warnings.append("too many strokes: only the longest were followed")
     return Tracing(connectors, tuple(warnings))
+
+
+def _single(found: Sequence[tuple[Connector, float]], unit: float) -> tuple[Connector, ...]:
+    """One flow where two run together all their way: the sides of a head on a short flow look like flows too.
+
+    found: connectors, and by how much the mark at the target looks more like a head than the one at the source. Of two
+    in one direction the longer stays, of two against each other the one with the better head.
+    """
+    out: list[tuple[Connector, float]] = []
+    for made, lead in sorted(found, key=lambda one: -_length(one[0])):
+        ends = {made.source, made.target}
+        twin = next((k for k in out if {k[0].source, k[0].target} == ends and _beside(made, k[0]) < SIDE * unit), None)
+        if twin is None or made.source is None:
+            out.append((made, lead))
+        elif twin[0].source != made.source and lead > twin[1]:
+            out[next(i for i, k in enumerate(out) if k is twin)] = (made, lead)
+    return tuple(made for made, _ in found if any(made is kept for kept, _ in out))
+
+
+def _length(connector: Connector) -> float:
+    return float(np.hypot(*np.diff(connector.points, axis=0).T).sum())
+
+
+def _beside(one: Connector, other: Connector) -> float:
+    """Pixels by which one polyline strays from another."""
+    steps = max(2, int(_length(other)))
+    at = np.linspace(0, 1, steps)
+    share = np.linspace(0, 1, len(other.points))
+    dense = np.stack([np.interp(at, share, other.points[:, 0]), np.interp(at, share, other.points[:, 1])], 1)
+    return float(np.hypot(*(one.points[:, None] - dense[None]).transpose(2, 0, 1)).min(1).max())
 
 
 def _terminals(net: Network, work: Linework, *, by_hand: bool) -> list[_Terminal]:
@@ -308,7 +340,7 @@ def _trivial(net: Network, work: Linework, terminals: list[_Terminal], a: int, b
     first, second = (work.grounds[terminals[k].owner - 1] for k in (a, b))
     if max(terminals[a].owner, terminals[b].owner) <= work.frames and not terminals[a].mark.score:
         return True  # a line of the frame itself
-    near = 0.8 * net.unit
+    near = (1.1 if first is second else 0.8) * net.unit
     if first is not second and not _overlap(first, second, 0.3 * net.unit):
         return False
     points = np.concatenate([net.lines[i].points for i, _ in way.steps])

@@ -40,8 +40,8 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
     holders = [s for s in shapes if s.outline in BOXY and sum(inside(n.box, s.box) for n in nodelike) >= 2]
     symbols = [s for s in nodelike if s not in holders]
     grid = _Grid(walls.wall, unit, [s.box for s in shapes if _covers(s, page)])
-    frames = grid.frames(symbols)
-    containers: list[Container] = []
+    containers = _partitions(grid, symbols, lines)
+    frames = [] if containers else grid.frames(symbols)
     frames = [f for f in frames if not any(s.outline == "barred" and iou(s.box, f) > 0.8 for s in symbols)]
     pools = _pool_frames(grid, frames, symbols, lines)
     paper = [f for f in _outermost(frames) if f not in pools]  # page frames: their bands and bodies are no symbols
@@ -62,6 +62,8 @@ def find_containers(page: Page, walls: Walls, shapes: Sequence[Shape], lines: Se
             continue
         if _cut(s.box, symbols, unit) >= 2 or _is_band(s.box, paper):
             continue
+        if any(c.kind in ("pool", "lane") and share(c.box, s.box) > 0.9 for c in containers):
+            continue  # the ground that pools are drawn on
         held = sum(inside(n.box, s.box) for n in symbols)
         pool = s.outline == "rectangle" and not containers and held > 0.85 * len(symbols)
         kind: Kind = "pool" if pool else "subprocess"
@@ -180,6 +182,29 @@ class _Grid:
             if near < at < far and z - a <= most:
                 out.append((a - self.slack, z + self.slack))
         return out
+
+
+def _partitions(grid: _Grid, symbols: Sequence[Shape], lines: Sequence[TextLine]) -> list[Container]:
+    """Columns between upright lines of one length, each with its name on top, not closed above and below (UML)."""
+    unit = grid.unit
+    for first in grid.vertical:
+        same = [s for s in grid.vertical if abs(s.start - first.start) < unit and abs(s.end - first.end) < unit]
+        edges = [s.at for s in same]
+        if first is not same[0] or len(edges) < 3:
+            continue
+        top, bottom = min(s.start for s in same), max(s.end for s in same)
+        cells = [(a, top, b, bottom) for a, b in zip(edges, edges[1:], strict=False) if b - a > 3 * unit]
+        names = [[line for line in lines if _leads(line, cell, True, unit)] for cell in cells]
+        held = sum(inside(s.box, cell) for s in symbols for cell in cells)
+        if len(cells) < 2 or not all(names) or held < 0.9 * len(symbols):
+            continue
+        if any(grid.covered("h", y, edges[0], edges[-1]) > 0.9 for y in (top, bottom)):
+            continue  # a frame
+        return [
+            Container("lane", cell, (cell[0], top, cell[2], max(line.box[3] for line in named)), None, True)
+            for cell, named in zip(cells, names, strict=True)
+        ]
+    return []
 
 
 def _free(spans: Sequence[tuple[float, float]], start: float, end: float) -> float:

@@ -110,6 +110,8 @@ def node_type(shape: Shape, worded: bool, kind: DiagramKind, degree: tuple[int, 
         return "document"
     if kind == "bpmn" and worded and shape.outline == "page" and min(degree) > 0:
         return "task"  # its corner is hidden by an icon or an event
+    if kind != "bpmn" and shape.outline in ("hexagon", "stadium") and degree[0] > 0 and degree[1] > 1:
+        return "decision"  # the long hexagons of UML tools
     return (BPMN if kind == "bpmn" else FLOWCHART)[shape.outline]
 
 

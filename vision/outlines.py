@@ -123,7 +123,7 @@ def _templates(step: int) -> tuple[list[Outline], Bits, np.ndarray]:
     else:
         add("circle", _rounded(0.5, 0.5))
     add("diamond", [(0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5)])
-    for slant in (0.15, 0.25, 0.4, 0.6, 0.8):
+    for slant in (0.15, 0.25, 0.4, 0.5, 0.6, 0.8):
         s = slant * tall / wide
         if 0.02 < s < 0.6:
             add("parallelogram", [(s, 0), (1, 0), (1 - s, 1), (0, 1)])

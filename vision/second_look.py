@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from diagram.kinds import Language
-from vision.boxes import share, size
+from vision.boxes import centre, share, size
 from vision.erase import without_strokes
 from vision.parts import Box, Connector, Page, Scene, Shape, TextLine
 from vision.text import TextReading, read_changed, read_grounds, reread
@@ -25,17 +25,32 @@ LOOKS = 60  # symbols read again per page at the most
 def look_inside(page: Page, text: TextReading, scene: Scene) -> tuple[TextLine, ...]:
     """All lines of the page, with those inside symbols, name strips and the grounds of labels where the first pass over
     the whole page saw none or was less sure."""
+    told = tuple(line for line in text.lines if not _joins(line, scene.shapes, page.unit))
     boxes = [s.box for s in scene.shapes if _may_speak(s) and min(size(s.box)) > 1.4 * page.unit]
     strips = [c.header for c in scene.containers if c.header is not None]
     boxes += [strip for strip in strips if not _stands(strip)]
-    bare = [box for box in boxes if not any(share(line.box, box) > 0.5 for line in text.lines)]
+    bare = [box for box in boxes if not any(share(line.box, box) > 0.5 for line in told)]
     inner = [(x0 + m, y0 + m, x1 - m, y1 - m) for x0, y0, x1, y1 in bare for m in [0.25 * page.unit]]
     found = reread(page, inner[:LOOKS], language=text.language)
     lines = [line for part in found for line in part]
     for strip in strips:
-        if _stands(strip) and not any(share(line.box, strip) > 0.5 for line in text.lines):
+        if _stands(strip) and not any(share(line.box, strip) > 0.5 for line in told):
             lines += _turned(page, strip, text)
-    return tuple(read_grounds(page, scene.grounds, (*text.lines, *lines), text.language))
+    return tuple(read_grounds(page, scene.grounds, (*told, *lines), text.language))
+
+
+def _joins(line: TextLine, shapes: Sequence[Shape], unit: float) -> bool:
+    """Whether a sign fills the space between two symbols: a short arrow is taken for a letter (T, Y, V)."""
+    if len(line.text) > 1:
+        return False
+    x, y = centre(line.box)
+    near = 0.5 * unit
+    for at, low, high in ((x, 0, 2), (y, 1, 3)):
+        facing = [s.box for s in shapes if s.box[low] < at < s.box[high]]
+        start, end = line.box[1 - low], line.box[3 - low]
+        if any(abs(b[3 - low] - start) < near for b in facing) and any(abs(b[1 - low] - end) < near for b in facing):
+            return True
+    return False
 
 
 def look_beneath(

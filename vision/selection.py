@@ -84,13 +84,25 @@ def holds_label(shape: Shape, lines: Sequence[TextLine], unit: float) -> bool:
 
 def _sees_better(other: Shape, shape: Shape) -> bool:
     """Whether another outline at about the same place is the one that is drawn: a circle of two lines, where a shadow
-    or a fill moved this one; any outline that is all there, where little of this circle is."""
+    or a fill moved this one; any outline that is all there, where little of this circle is; a bar, under its shadow."""
     if other is shape or shape.double or iou(shape.box, other.box) <= 0.45:
         return False
+    if shape.outline == other.outline == "circle" and not shape.double and not other.double:
+        (x, y), (ox, oy) = centre(shape.box), centre(other.box)
+        if iou(shape.box, other.box) <= 0.55 or np.hypot(x - ox, y - oy) < 0.06 * size(shape.box)[0]:
+            return False  # apart, or two lines around one centre
+        return shape.confidence < other.confidence - 0.03 or _is_shaded(shape) > _is_shaded(other)
+    if other.outline == "bar" and shape.outline in BOXY and shape.filled:
+        return True
     if shape.outline == "circle" and not shape.dashed and shape.confidence < 0.7:
         return other.confidence > 0.95 and other.stroke > 0
     loose = shape.outline in ("circle", "ellipse") or shape.stroke == 0
     return loose and other.outline == "circle" and other.double and share(shape.box, other.box) < 0.9
+
+
+def _is_shaded(circle: Shape) -> bool:
+    """Whether the border of a circle is too thick for one: a shadow beside it was taken for ink."""
+    return circle.stroke > 0.22 * size(circle.box)[0]
 
 
 def _holds_tail(host: Shape, shape: Shape, unit: float) -> bool:

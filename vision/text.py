@@ -33,6 +33,7 @@ Asked = Literal["auto", "en", "ru"]
 WORK_UNIT = 17.0  # line height, pixels, at which marks are looked for
 LEAST = 6  # pixels; lower grounds hold no letters
 FRESH = 0.6  # sureness of a line that shows only when strokes are painted over
+LOW = 0.75  # of the usual height of letters: single letters are no lower
 TINY = 9.0  # uploaded pixels of a line below which reading is a gamble
 
 
@@ -233,8 +234,8 @@ def _read(reader: Reader, crops: list[LineCrop], spoken: Language) -> list[TextL
         for crop, line in zip(part, each(partial(reader.line, spoken=spoken), part), strict=True):
             if line is None or not _says_something(line):
                 continue
-            # one sign much larger than the print is a symbol that looks like a letter
-            if len(line.text) == 1 and crop.height > 1.45 * usual:
+            # one sign much larger than the print is a symbol that looks like a letter, a lower one a piece of a flow
+            if len(line.text) == 1 and not LOW * usual < crop.height < 1.45 * usual:
                 continue
             read.append((crop, line))
     lines = lowered(read)

@@ -25,6 +25,12 @@ def is_answer(text: str) -> bool:
     return _bare(text) in ANSWERS
 
 
+def bare_answer(text: str) -> str:
+    """The text; an answer without the specks beside it that were read as signs (",да.")."""
+    bare = text.strip(" .,‚:;'`|")
+    return bare if bare.casefold() in ANSWERS else text
+
+
 def other_answer(text: str, scrap: str) -> str:
     """What `scrap`, up to three signs that nobody knows as a word, must say where the other answer is `text`; empty
     where it holds no letter of that, or of another length."""
