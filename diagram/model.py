@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from diagram.errors import InvalidDiagramError
 from diagram.kinds import (
@@ -222,7 +222,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is told of one picture. `timings` are seconds per stage; `engine` names what read the picture."""
+    """What is told of one picture. `timings` are seconds per stage; `engine` names what read the picture.
+
+    `evidence` says, where a model and the built-in reader both looked, which of them saw a node or edge (by id).
+    """
 
     diagram: Diagram
     title: str = ""
@@ -232,6 +235,7 @@ class Description:
     examples: tuple[Example, ...] = ()
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, Literal["both", "model", "vision"]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The Diagram JSON at top level, plus `title`, `text`, `steps`, `engine`, `examples`, `warnings`, `timings`."""
@@ -257,6 +261,7 @@ class Description:
             ],
             "warnings": list(self.warnings),
             "timings": dict(self.timings),
+            **({"evidence": dict(self.evidence)} if self.evidence else {}),
         }
 
 

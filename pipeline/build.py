@@ -35,7 +35,64 @@ def _vision(settings: Settings) -> Describer:
     return VisionReader(settings.lang)
 
 
-DESCRIBERS: Final[Mapping[str, Callable[[Settings], Describer]]] = {"auto": _vision, "vision": _vision}
+def _hybrid(settings: Settings) -> Describer:
+    """The server or the model of the settings, beside the built-in reader."""
+    return _model(settings, "", alone=False)
+
+
+def _qwen(settings: Settings) -> Describer:
+    return _model(settings, settings.model, alone=True)
+
+
+def _server(settings: Settings) -> Describer:
+    return _model(settings, "server", alone=True)
+
+
+def _auto(settings: Settings) -> Describer:
+    from pipeline.engines import choose
+
+    return DESCRIBERS[choose(settings).engine](settings)
+
+
+def _model(settings: Settings, name: str, *, alone: bool) -> Describer:
+    """A model as a reader: alone, or with the built-in reader and the examples beside it."""
+    from pipeline.engines import make_engine
+    from pipeline.model_reader import ModelReader
+    from pipeline.ocr import read_lines
+    from pipeline.retrieve import Retrieval
+    from vlm.prompt import Line
+
+    engine, language = make_engine(settings, name), None if settings.lang == "auto" else settings.lang
+    if alone:
+        return ModelReader(engine, language=language, max_tokens=settings.max_tokens)
+    retrieval = Retrieval(settings.model_copy(update={"engine": "vision"}))
+
+    def lines(image: Image.Image) -> list[Line]:
+        found = read_lines(image, settings.lang)["lines"]
+        return [Line(line["text"], tuple(line["bbox"]), line["confidence"]) for line in found]
+
+    def similar(image: Image.Image, diagram: Diagram) -> Sequence[Example]:
+        return retrieval.with_examples(Description(diagram), image).examples
+
+    return ModelReader(
+        engine,
+        _vision(settings),
+        lines,
+        similar,
+        language,
+        settings.max_tokens,
+        settings.unsupported,
+        required=settings.engine == "hybrid",
+    )
+
+
+DESCRIBERS: Final[Mapping[str, Callable[[Settings], Describer]]] = {
+    "auto": _auto,
+    "vision": _vision,
+    "hybrid": _hybrid,
+    "qwen": _qwen,
+    "server": _server,
+}
 
 
 def _builtin(_: Settings, read: Read) -> Embedder:
@@ -83,7 +140,12 @@ def describer(settings: Settings) -> Describer:
     Raises:
         UnknownNameError: no such engine.
     """
-    return lookup("engine", DESCRIBERS, settings.engine)(settings)
+    from pipeline.engines import check
+
+    check(settings)
+    if settings.engine in DESCRIBERS:
+        return DESCRIBERS[settings.engine](settings)
+    return _model(settings, settings.engine, alone=True)
 
 
 def lookup(what: str, registry: Mapping[str, T], name: str) -> T:

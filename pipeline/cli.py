@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from diagram.errors import DiascribeError, UnknownNameError
-from pipeline import cli_draw, cli_models, cli_retrieval, cli_serve
+from pipeline import cli_ask, cli_draw, cli_models, cli_retrieval, cli_serve
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -33,7 +33,9 @@ def describe(
     ],
     format: Annotated[FormatName, typer.Option(help="What to write.")] = "text",  # noqa: A002 the option's name
     lang: Annotated[Lang, typer.Option(help="Language of the text in the picture and of the description.")] = "auto",
-    engine: Annotated[str, typer.Option(help="What reads the pictures: auto or vision.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="What reads the pictures: auto, vision, hybrid, qwen, server or a model.")
+    ] = "auto",
     out: Annotated[Path | None, typer.Option(help="Write NAME.<ext> here instead of to stdout.")] = None,
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write NAME.overlay.png: what was found, over the picture.")
@@ -74,7 +76,9 @@ def evaluate(
         Path | None, typer.Option(help="Take the NAME.json of this folder instead of reading the pictures.")
     ] = None,
     lang: Annotated[Lang, typer.Option(help="Language of the text in the pictures.")] = "auto",
-    engine: Annotated[str, typer.Option(help="What reads the pictures: auto or vision.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="What reads the pictures: auto, vision, hybrid, qwen, server or a model.")
+    ] = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0: one per core, 4 at most.")] = 0,
 ) -> None:
     """Measure the reader, or the search for similar diagrams, on pictures whose graphs are known."""
@@ -105,6 +109,7 @@ def doctor() -> None:
 cli_draw.register(app)
 cli_retrieval.register(app)
 app.add_typer(cli_models.app, name="models")
+app.command("ask")(cli_ask.ask)
 cli_serve.register(app)
 
 

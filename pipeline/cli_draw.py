@@ -42,16 +42,19 @@ def draw(
     theme: Annotated[str, typer.Option(help="A Mermaid theme: default, neutral, forest, dark, base, neo …")] = "",
     scale: Annotated[float, typer.Option(min=0.1, max=10, help="Pixels of a PNG per CSS pixel.")] = 2.0,
     background: Annotated[str, typer.Option(help="A CSS colour, or transparent.")] = "white",
-    engine: Annotated[str, typer.Option(help="What turns text into a graph: auto or rules.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="What turns words into a graph: auto, rules, server or a model.")
+    ] = "auto",
     renderer: Annotated[RendererName, typer.Option(help="What draws.")] = "auto",
     deadline: Annotated[float, typer.Option(min=0.1, help="Seconds after which a drawing is given up.")] = 10.0,
 ) -> None:
     """Draw a process described in words, Mermaid, BPMN 2.0 XML or JSON."""
     from diagram.errors import InputError
     from mermaid.render import Look
-    from pipeline.draw import DRAW_FORMATS, Studio, drafter
+    from pipeline.cli import settings
+    from pipeline.draw import DRAW_FORMATS, Studio, make_drafter
 
-    drafter(engine)
+    drafter = make_drafter(settings(engine=engine))
     suffix = out.suffix.lower().lstrip(".") if out and len(inputs) == 1 else ""
     chosen: Any = format or ("mmd" if suffix == "mermaid" else suffix if suffix in DRAW_FORMATS else "svg")
     if out is None and len(inputs) > 1:
@@ -61,7 +64,7 @@ def draw(
     folder = out is not None and (len(inputs) > 1 or out.is_dir())
     written: dict[Path, str] = {}
     look = Look(theme=theme, scale=scale, background=background)
-    with Studio(renderer, deadline=deadline) as studio:
+    with Studio(renderer, deadline=deadline, drafter=drafter) as studio:
 
         def one(name: str, text: str) -> None:
             drawing = studio.draw(text, chosen, direction=direction, look=look)

@@ -17,7 +17,7 @@ from typing import TextIO
 from diagram.errors import DiascribeError
 from diagram.model import Description
 from pipeline.batch import Outcome, Plan, describe_files, write
-from pipeline.build import DESCRIBERS, lookup
+from pipeline.engines import check, in_process
 from pipeline.evaluate import Row, calibrate, evaluate, read_truths, stages, to_json
 from pipeline.formats import CSV_HEADER, csv_line, csv_rows
 from pipeline.settings import Settings
@@ -38,7 +38,7 @@ def run_describe(
     examples: bool = False,
 ) -> int:
     """Describe what the arguments name, print, and return the exit code."""
-    lookup("engine", DESCRIBERS, settings.engine)
+    check(settings)
     sources = find(arguments)
     if not sources:
         say(f"there is no picture in {', '.join(arguments)}")
@@ -50,7 +50,7 @@ def run_describe(
     if settings.examples:
         _make_ready(settings)
     start = time.perf_counter()
-    outcomes = describe_files(sources, plan, settings, worker_count(jobs, len(sources)))
+    outcomes = describe_files(sources, plan, settings, worker_count(1 if in_process(settings) else jobs, len(sources)))
     read = failed = skipped = 0
     seconds = 0.0
     show = out is not None or not sys.stdout.isatty()
@@ -81,7 +81,7 @@ def run_evaluate(
     jobs: int = 0,
 ) -> int:
     """Measure the reader on a folder with truth, print the figures, and return the exit code."""
-    lookup("engine", DESCRIBERS, settings.engine)
+    check(settings)
     total = len(read_truths(folder))
     with progress(total, show=True) as (line, advance):
 
@@ -108,7 +108,7 @@ def run_evaluate_retrieval(
     """Measure the search for similar diagrams, print the figures, and return the exit code."""
     from pipeline.evaluate_retrieval import evaluate_retrieval, questions, to_json
 
-    lookup("engine", DESCRIBERS, settings.engine)
+    check(settings)
     total = len(questions(folder)[0])
     with progress(total, show=True) as (_, advance):
         workers = worker_count(jobs, total)

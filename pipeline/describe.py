@@ -40,7 +40,8 @@ def describe(
     reader = reader or describer(settings)
     retrieval = retrieval or shared(settings)
     if isinstance(picture, Image.Image):
-        return retrieval.with_examples(_told(reader.describe(picture), settings), picture)
+        found = _told(reader.describe(picture), settings)
+        return found if found.examples else retrieval.with_examples(found, picture)
     return describe_page(open_upload(picture, settings.limits), 0, settings, reader, retrieval)[1]
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Self, get_args
 
-from diagram.errors import DiascribeError, InputError, UnknownNameError
+from diagram.errors import DiascribeError, EngineError, InputError, UnknownNameError
 from diagram.model import Diagram, Lane, Node
 from diagram.narrate import narrate
 from mermaid.dialect import Direction
@@ -24,10 +24,10 @@ from mermaid.parse import parse as parse_mermaid
 from mermaid.render import PLAIN, Auto, Format, Look, Native, Picture, Renderer, RenderError
 from mermaid.repair import repair
 from mermaid.validate import Problem, Validator, Verdict
+from pipeline.settings import Settings
 
 DrawFormat = Literal["svg", "png", "pdf", "mmd", "bpmn", "json"]
 DRAW_FORMATS: Final[tuple[DrawFormat, ...]] = get_args(DrawFormat)
-DRAFTERS: Final = ("auto", "rules")
 RENDERERS: Final = ("auto", "native", "chromium")
 MAX_TEXT: Final = 20_000_000
 """Characters of an input; what the kinds of input accept is less."""
@@ -85,6 +85,9 @@ class Read:
     repairs: tuple[str, ...] = ()
 
 
+Drafter = Callable[[str], Read]
+
+
 class Studio:
     """Reads and draws. Workers start when first needed; `close` ends them.
 
@@ -92,9 +95,13 @@ class Studio:
         renderer: "auto", "native" or "chromium".
         workers: worker processes of the native renderer.
         deadline: seconds after which a drawing is given up.
+        drafter: turns words into a graph; unless given, the built-in rules.
     """
 
-    def __init__(self, renderer: str = "auto", *, workers: int = 2, deadline: float = 10.0) -> None:
+    def __init__(
+        self, renderer: str = "auto", *, workers: int = 2, deadline: float = 10.0, drafter: Drafter | None = None
+    ) -> None:
+        self._draft = drafter or by_rules
         self.validator = Validator(deadline=deadline)
         self.renderer = make_renderer(renderer, workers=workers, deadline=deadline)
 
@@ -152,10 +159,7 @@ class Studio:
             return Read(diagram, warnings=warnings)
         if _MERMAID.match(text) or _FENCED.search(text):
             return self._read_mermaid(text)
-        from mermaid.draft import draft
-
-        drafted = draft(text)
-        return Read(drafted.diagram, warnings=tuple(drafted.warnings))
+        return self._draft(text)
 
     def verdict(self, source: str, *, mend: bool = True) -> Verdict:
         """Mermaid's verdict on a source; mend: after repairs, where it needs some."""
@@ -199,17 +203,46 @@ class Studio:
         self.close()
 
 
-def drafter(engine: str) -> None:
-    """Check that text can be turned into a graph by this engine: "rules", which "auto" means while no model is here.
+def by_rules(text: str) -> Read:
+    """The graph of a process told in words, by the built-in rules.
 
     Raises:
-        UnknownNameError: no such engine is installed.
+        InputError: it cannot be read.
     """
-    if engine not in DRAFTERS:
-        raise UnknownNameError(
-            f"engine {engine} is not installed; text is drafted by the built-in rules",
-            hint=f"known: {', '.join(DRAFTERS)}",
-        )
+    from mermaid.draft import draft
+
+    drafted = draft(text)
+    return Read(drafted.diagram, warnings=tuple(drafted.warnings))
+
+
+def make_drafter(settings: Settings) -> Drafter:
+    """What turns words into a graph: the rules, or a model; under "auto" the rules stand in where a model fails.
+
+    Raises:
+        UnknownNameError: no such engine. MissingDependencyError: the model that was asked for is not here.
+    """
+    from pipeline.engines import check, choose, make_engine
+    from pipeline.model_reader import draft
+
+    automatic = settings.engine == "auto"
+    if settings.engine == "rules" or (automatic and choose(settings).engine == "vision"):
+        return by_rules
+    check(settings)
+    names = {"auto": "", "hybrid": "", "qwen": settings.model}
+    engine = make_engine(settings, names.get(settings.engine, settings.engine))
+
+    def by_model(text: str) -> Read:
+        russian = settings.lang == "ru" or (settings.lang == "auto" and re.search("[а-яё]", text, re.IGNORECASE))
+        try:
+            answer = draft(engine, text, "ru" if russian else "en", settings.max_tokens)
+        except EngineError as error:
+            if not automatic:
+                raise
+            read = by_rules(text)
+            return replace(read, warnings=(f"drawn without the model: {error}", *read.warnings))
+        return Read(answer.diagram, warnings=answer.warnings)
+
+    return by_model
 
 
 def make_renderer(name: str, *, workers: int = 2, deadline: float = 10.0) -> Renderer:

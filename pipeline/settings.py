@@ -30,10 +30,10 @@ class Settings(BaseSettings):
     min_similarity: from which on (unset: the embedder's).
     model: a name in the registry of models, which models_file adds to. precision: of its weights; lora: a folder with
     an adapter. max_vram and max_ram: GiB that models may take (unset: what is free but for a reserve). model_idle:
-    seconds after which an unused model is unloaded; resident: how many may be loaded at once. server_url, server_model,
-    server_key: an OpenAI-compatible server to use instead; allow_remote: it may be another machine. server_timeout:
-    seconds without a sign of life from it. max_tokens: of a reply. unsupported: what becomes of steps that a model
-    names and the picture does not show.
+    seconds after which an unused model is unloaded; resident: how many may be loaded at once. server_url,
+    server_model, server_key: an OpenAI-compatible server to use instead; allow_remote: it may be another machine.
+    server_timeout: seconds without a sign of life from it. max_tokens: of a reply. unsupported: what becomes of steps
+    that a model names and the picture does not show.
     timeout: seconds after which a batch gives up on one picture. threads: of one reader (0: one per core).
     debug: let internal errors end the run with a traceback.
     """

@@ -121,12 +121,16 @@ def test_nothing_is_fetched_offline_and_failures_are_told(cache, monkeypatch):
 
 def test_a_download_that_fails_says_why(tmp_path):
     pytest.importorskip("huggingface_hub")
-    code = (
-        "from vlm.weights import download\ntry: download('me/other')\nexcept Exception as e: print(type(e).__name__, e)"
-    )
+    code = "from vlm.weights import download\n"
+    code += "try: download('me/other')\nexcept Exception as e: print(type(e).__name__, e)"
     env = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path), "PATH": "", "PYTHONPATH": "."}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-c", code],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
     )
     assert done.stdout.startswith("DiascribeError me/other cannot be fetched:")
 
@@ -162,3 +166,16 @@ def test_the_commands(cache, capsys):
     assert run("download", "dots-ocr")[0] == 1
     assert run("remove", "me/tiny")[0] == 0
     assert run("remove", "me/tiny")[0] == 1
+
+
+def test_an_own_model_becomes_an_engine_without_being_loaded(cache, tmp_path):
+    from pipeline.engines import check, make_engine
+    from pipeline.settings import Settings
+
+    own = tmp_path / "own.yaml"
+    own.write_text(f"- {{id: mine, name: Mine, repository: '{cache}', precisions: [nf4]}}")
+    settings = Settings(engine="mine", models_file=own, server_url="")
+    check(settings)
+    engine = make_engine(settings, "mine")
+    assert (engine.name, engine.state) == ("mine", "absent")
+    assert (engine._options.precision, engine._options.most) == ("nf4", 1280)

@@ -22,10 +22,14 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn: texts and pictures in the order in which the model sees them."""
+    """One turn: texts and pictures in the order in which the model sees them.
+
+    spare: where groups of parts at the start end that may be left out where memory is short, the last first.
+    """
 
     role: Role
     parts: tuple[str | Image.Image, ...]
+    spare: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:
@@ -36,6 +40,12 @@ class Message:
     def images(self) -> tuple[Image.Image, ...]:
         """All pictures of the turn."""
         return tuple(part for part in self.parts if not isinstance(part, str))
+
+    def without_spare(self) -> Message:
+        """The turn without the last of its spare groups."""
+        *before, end = self.spare
+        start = before[-1] if before else 0
+        return Message(self.role, (*self.parts[:start], *self.parts[end:]), tuple(before))
 
 
 @dataclass(frozen=True, slots=True)

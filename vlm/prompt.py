@@ -102,18 +102,20 @@ def to_read(
     """
     say, hints = _SAY[language], hints or Hints()
     parts: list[str | Image.Image] = []
+    spare = []
     for example in examples:
         if example.diagram is None:
             continue
         if with_pictures:
             parts += [f"{say['shown']}\n", _picture(example)]
         parts.append(_graph("example", example.diagram, language))
+        spare.append(len(parts))
     if hints.lines:
         parts.append(_lines(hints.lines, language))
     if hints.diagram is not None and hints.diagram.nodes:
         parts.append(_graph("graph", hints.diagram, language))
     parts += [f"{say['read']}\n", image, f"\n{say['ask']}"]
-    return [Message("system", (SYSTEM[language],)), Message("user", tuple(parts))]
+    return [Message("system", (SYSTEM[language],)), Message("user", tuple(parts), tuple(spare))]
 
 
 def to_draft(text: str, language: Language = "en", examples: Sequence[Example] = ()) -> list[Message]:

@@ -1,0 +1,204 @@
+"""Memory and speed of Qwen2.5-VL-3B at its true size, with random weights: neither depends on their values.
+
+    python bench/gpu.py [--out FILE] [--folder DIR] [--runs N]
+
+On a GPU: writes random weights of the true shapes into DIR, caps this process at 8 GiB, loads them in NF4 through the
+product's own engine and prints, for 0, 1 and 3 text examples and several picture sizes, predicted and measured peak
+memory, time to the first token, tokens per second, the share of picture preparation; plain `generate` beside it; and
+the bandwidth limit, weights read once a token. Without a GPU only the forecast is printed, and that the rest was
+not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from diagram.model import Diagram, Example  # noqa: E402
+from vlm.engines.qwen import Options, QwenEngine  # noqa: E402
+from vlm.memory import Layout, image_tokens, predict, weight_bytes  # noqa: E402
+from vlm.prompt import to_read  # noqa: E402
+from vlm.stack import import_stack  # noqa: E402
+
+GIB = 2**30
+CAP = 8 * GIB
+SIZES = [(1024, 768), (1920, 1080), (4000, 3000), (10_000, 10_000)]
+EXAMPLES = (0, 1, 3)
+REPLY = 256
+TEXT = {
+    "hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36, "num_attention_heads": 16,
+    "num_key_value_heads": 2, "vocab_size": 151936, "max_position_embeddings": 128000,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0, "mrope_section": [16, 24, 24]},
+}  # fmt: skip
+VISION = {
+    "depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "out_hidden_size": 2048,
+    "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 112,
+    "fullatt_block_indexes": [7, 15, 23, 31],
+}  # fmt: skip
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--out", type=Path, help="write the figures here as JSON")
+    options.add_argument("--folder", type=Path, help="where the random weights are kept (7 GB)")
+    options.add_argument("--runs", type=int, default=3)
+    chosen = options.parse_args()
+    torch, transformers = import_stack()
+    found: dict[str, Any] = {"date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}", "forecast": forecast(torch)}
+    if not torch.cuda.is_available():
+        found["chip"] = platform.processor() or platform.machine()
+        print("There is no GPU here: measured memory, speed and the comparison were NOT run.")
+    else:
+        found["chip"] = torch.cuda.get_device_name()
+        torch.cuda.set_per_process_memory_fraction(min(1.0, CAP / torch.cuda.mem_get_info()[1]))
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = chosen.folder or Path(scratch)
+            if not (folder / "config.json").is_file():
+                true_size(torch, transformers, folder)
+            found["measured"] = measure(torch, folder, chosen.runs)
+            found["plain"] = plain(torch, transformers, folder, chosen.runs)
+        found["bandwidth"] = bandwidth(torch)
+        speed = max(row["tokens_per_second"] for row in found["measured"])
+        print(f"plain generate {found['plain']['tokens_per_second']:.1f} tokens/s; ours at best {speed:.1f} tokens/s")
+        print(f"limit by bandwidth {found['bandwidth']['tokens_per_second']:.0f} tokens/s")
+    if chosen.out:
+        chosen.out.parent.mkdir(parents=True, exist_ok=True)
+        chosen.out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+
+
+def forecast(torch: Any) -> list[dict[str, Any]]:
+    """What the product expects each request to take; the weights are counted on the meta device."""
+    layout = counted(torch)
+    rows = []
+    small, large = (weight_bytes(layout, nf4=nf4) / GIB for nf4 in (True, False))
+    print(f"weights: {small:.2f} GiB in NF4, {large:.2f} in bf16")
+    print("examples  picture        image tokens  forecast GiB")
+    for count in EXAMPLES:
+        for size in SIZES:
+            tokens = image_tokens([size], 28, 256 * 784, 1280 * 784)
+            found = predict(layout, tokens, 600 + 700 * count, 4096, nf4=True)
+            total = (found.weights + found.working) / GIB
+            rows.append({"examples": count, "size": size, "image_tokens": tokens, "gib": round(total, 3)})
+            print(f"{count:8}  {size[0]:5} x {size[1]:5} {tokens:12}  {total:10.2f}")
+    return rows
+
+
+def counted(torch: Any) -> Layout:
+    _, transformers = import_stack()
+    config = transformers.Qwen2_5_VLConfig(text_config=TEXT, vision_config=VISION, tie_word_embeddings=True)
+    with torch.device("meta"):
+        empty = transformers.AutoModelForImageTextToText.from_config(config)
+    counts = {"language": 0, "embedding": 0, "vision": 0}
+    for name, weights in empty.named_parameters():
+        counts["vision" if ".visual." in name else "language" if ".layers." in name else "embedding"] += weights.numel()
+    return Layout.of(config.to_dict(), counts)
+
+
+def true_size(torch: Any, transformers: Any, folder: Path) -> None:
+    """Random weights of the true shapes beside the tests' small tokenizer."""
+    from tests.tiny_qwen import SPECIAL, make
+
+    make(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in SPECIAL}
+    config = transformers.Qwen2_5_VLConfig(
+        text_config=TEXT | {"eos_token_id": ids["<|im_end|>"]}, vision_config=VISION, tie_word_embeddings=True,
+        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"],
+    )  # fmt: skip
+    torch.set_default_dtype(torch.bfloat16)
+    model = transformers.Qwen2_5_VLForConditionalGeneration(config)
+    torch.set_default_dtype(torch.float32)
+    model.generation_config.eos_token_id = ids["<|im_end|>"]
+    model.save_pretrained(folder)
+
+
+def measure(torch: Any, folder: Path, runs: int) -> list[dict[str, Any]]:
+    """The product's engine on every combination; peaks are those of torch's allocator."""
+    engine = QwenEngine(folder, Options(precision="nf4", device="cuda", max_vram=CAP / GIB))
+    engine.load()
+    rows = []
+    print("examples  picture        prompt  peak GiB  first token s  tokens/s  preparation")
+    for count in EXAMPLES:
+        for size in SIZES:
+            request = to_read(Image.new("RGB", size, "white"), examples=examples(count))
+            engine.generate(request, max_tokens=8)
+            torch.cuda.reset_peak_memory_stats()
+            replies = [engine.generate(request, max_tokens=REPLY) for _ in range(runs)]
+            best = min(replies, key=lambda reply: reply.timings["generate"])
+            seconds = best.timings["generate"] - best.timings["first_token"]
+            row = {
+                "examples": count,
+                "size": size,
+                "prompt_tokens": best.prompt_tokens,
+                "peak_gib": torch.cuda.max_memory_allocated() / GIB,
+                "first_token_s": best.timings["first_token"],
+                "tokens_per_second": ((best.tokens or 1) - 1) / max(seconds, 1e-9),
+                "preparation": best.timings["prepare"] / (best.timings["prepare"] + best.timings["generate"]),
+                "notes": best.notes,
+            }
+            rows.append(row)
+            print(
+                f"{count:8}  {size[0]:5} x {size[1]:5} {row['prompt_tokens']:7} {row['peak_gib']:9.2f}"
+                f" {row['first_token_s']:14.2f} {row['tokens_per_second']:9.1f} {row['preparation']:11.1%}"
+            )
+    engine.unload()
+    return rows
+
+
+def examples(count: int) -> list[Example]:
+    lines = (ROOT / "data/train/metadata.jsonl").read_text("utf-8").splitlines()[:count]
+    rows = [json.loads(line) for line in lines]
+    graphs = [row["graph"] if isinstance(row["graph"], dict) else json.loads(row["graph"]) for row in rows]
+    return [Example(row["id"], "", "", Diagram.from_json(graph)) for row, graph in zip(rows, graphs, strict=True)]
+
+
+def plain(torch: Any, transformers: Any, folder: Path, runs: int) -> dict[str, float]:
+    """`generate` of transformers as its documentation shows it: NF4, no schema, text only."""
+    quantised = transformers.BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16, llm_int8_skip_modules=["model.visual", "lm_head"],
+    )  # fmt: skip
+    model = transformers.AutoModelForImageTextToText.from_pretrained(
+        str(folder), dtype=torch.bfloat16, device_map={"": "cuda"}, quantization_config=quantised
+    )
+    prompt = torch.randint(10, 400, (1, 1000), device="cuda")
+    speeds = []
+    for _ in range(runs + 1):
+        start = time.perf_counter()
+        out = model.generate(input_ids=prompt, max_new_tokens=REPLY, do_sample=False)
+        torch.cuda.synchronize()
+        speeds.append((out.shape[1] - prompt.shape[1]) / (time.perf_counter() - start))
+    return {"tokens_per_second": max(speeds[1:])}
+
+
+def bandwidth(torch: Any) -> dict[str, float]:
+    """Bytes per second that a copy on this chip reaches, and the tokens per second that this allows."""
+    source = torch.empty(GIB // 2, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    target.copy_(source)
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    for _ in range(20):
+        target.copy_(source)
+    torch.cuda.synchronize()
+    speed = 2 * source.numel() * 20 / (time.perf_counter() - start)
+    layout = counted(torch)
+    a_token = weight_bytes(layout, nf4=True) - 2 * layout.vision_weights
+    return {"bytes_per_second": speed, "tokens_per_second": speed / a_token}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""A model as a reader of pictures: alone, or with the built-in reader beside it (hybrid).
+
+Hybrid: the built-in reader goes first; its lines and graph are hints to the model, choose the examples, and bear out or
+contradict what the model answers. Where the model cannot answer, the built-in reading stands, and a warning says why.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from PIL import Image
+
+from diagram.errors import EngineError, MissingDependencyError
+from diagram.kinds import Language
+from diagram.model import Description, Diagram, Example
+from diagram.narrate import narrate
+from vlm.prompt import Hints, Line, to_draft, to_read
+from vlm.reconcile import Evidence, Policy, reconcile
+from vlm.reply import SCHEMA, Answer, decode
+
+if TYPE_CHECKING:
+    from pipeline.build import Describer
+    from vlm.engine import Engine, Reply
+
+Similar = Callable[[Image.Image, Diagram], Sequence[Example]]
+MOST_LINES: Final = 200
+"""Recognised lines that a model is told of: more would crowd out the picture."""
+
+
+@dataclass(frozen=True)
+class ModelReader:
+    """Reads pictures with a model.
+
+    vision: the built-in reader, None to use the model alone. lines: recognises text. similar: finds examples.
+    required: raise where the model cannot answer, instead of falling back on the built-in reading.
+    """
+
+    engine: Engine
+    vision: Describer | None = None
+    lines: Callable[[Image.Image], Sequence[Line]] | None = None
+    similar: Similar | None = None
+    language: Language | None = None
+    max_tokens: int = 4096
+    policy: Policy = "flag"
+    required: bool = False
+
+    def describe(self, image: Image.Image, examples: Sequence[Example] = ()) -> Description:
+        """The graph of one picture as the model gives it, held against what was seen.
+
+        Raises:
+            EngineError: the model cannot answer, and there is no other reading, or `required` is set.
+        """
+        start = time.perf_counter()
+        seen = None if self.vision is None else self.vision.describe(image)
+        lines = tuple(self.lines(image))[:MOST_LINES] if self.lines is not None else ()
+        if not examples and seen is not None and self.similar is not None:
+            examples = tuple(self.similar(image, seen.diagram))
+        looked = time.perf_counter()
+        language = self.language or (seen.diagram.language if seen else "en")
+        request = to_read(image, language, examples, Hints(lines, seen.diagram if seen else None))
+        try:
+            reply = self.engine.generate(request, schema=SCHEMA, max_tokens=self.max_tokens)
+            answer = decode(reply.text)
+        except (EngineError, MissingDependencyError) as error:
+            if seen is None or self.required:
+                raise
+            warning = f"read without the model: {error}" + (f" ({error.hint})" if error.hint else "")
+            return replace(seen, examples=tuple(examples), warnings=(warning, *seen.warnings))
+        timings = {"look": looked - start, **reply.timings}
+        return self._told(reply, answer, seen, lines, examples, timings)
+
+    def _told(
+        self,
+        reply: Reply,
+        answer: Answer,
+        seen: Description | None,
+        lines: Sequence[Line],
+        examples: Sequence[Example],
+        timings: Mapping[str, float],
+    ) -> Description:
+        diagram, warnings = answer.diagram, (*reply.notes, *answer.warnings)
+        evidence: dict[str, Evidence] = {}
+        if seen is not None:
+            found = reconcile(diagram, seen.diagram, lines, self.policy)
+            diagram, evidence = found.diagram, {**found.nodes, **found.edges}
+            warnings = (*warnings, *found.warnings)
+        told = narrate(diagram)
+        name = f"hybrid ({reply.engine})" if seen is not None else reply.engine
+        return Description(
+            diagram, told.title, told.text, told.steps, name, tuple(examples), warnings, timings, evidence
+        )
+
+
+def draft(engine: Engine, text: str, language: Language = "en", max_tokens: int = 4096) -> Answer:
+    """The graph of a process told in words, by a model.
+
+    Raises:
+        EngineError: it cannot answer.
+    """
+    return decode(engine.generate(to_draft(text, language), schema=SCHEMA, max_tokens=max_tokens).text)

@@ -1,0 +1,146 @@
+"""The engine in this process, on a random Qwen2.5-VL of the true classes: loading, decoding, stopping, failing."""
+
+import json
+import threading
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("bitsandbytes", reason="pip install 'diascribe[vlm]'")
+pytest.importorskip("llguidance", reason="pip install 'diascribe[vlm]'")
+pytestmark = pytest.mark.filterwarnings("default")  # the stack below warns in many ways
+
+from diagram.errors import EngineError, EngineUnavailableError  # noqa: E402
+from diagram.model import Diagram, Example, Node  # noqa: E402
+from tests.tiny_qwen import make  # noqa: E402
+from vlm.engine import Message  # noqa: E402
+from vlm.engines.qwen import Options, QwenEngine  # noqa: E402
+from vlm.prompt import to_read  # noqa: E402
+from vlm.reply import SCHEMA, decode  # noqa: E402
+
+PICTURE = Image.new("RGB", (300, 200), "white")
+SMALL = {"type": "object", "properties": {"a": {"enum": ["x", "yy"]}}, "required": ["a"], "additionalProperties": False}
+ASK = [Message("user", ("What?", PICTURE))]
+
+
+def options(**more):
+    return Options(**{"precision": "bf16", "device": "cpu", "least": 4, "most": 64, **more})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def engine(folder):
+    return QwenEngine(folder, options(precision="nf4"), "tiny")
+
+
+def test_a_reply_in_nf4_follows_the_schema(engine):
+    reply = engine.generate(ASK, schema=SMALL, max_tokens=40)
+    assert json.loads(reply.text)["a"] in ("x", "yy")
+    assert (reply.finish, reply.engine, engine.state) == ("stop", "tiny", "ready")
+    assert reply.tokens > 0
+    assert {"wait", "prepare", "first_token", "generate"} <= set(reply.timings)
+
+
+def test_a_graph_that_is_cut_off_is_read_as_far_as_it_goes(engine):
+    example = Example("x", "", "", Diagram("bpmn", (Node("n", "task", "Check"),)))
+    reply = engine.generate(to_read(PICTURE, examples=[example]), schema=SCHEMA, max_tokens=60)
+    assert reply.finish in ("length", "stop")
+    assert decode(reply.text + ("" if reply.finish == "stop" else " ")).diagram is not None
+
+
+def test_several_pictures_and_none(engine):
+    several = [Message("user", (PICTURE, "and", Image.new("L", (90, 40)), "differ?"))]
+    assert engine.generate(several, schema=SMALL, max_tokens=40).prompt_tokens > 0
+    assert json.loads(engine.generate([Message("user", ("Hi",))], schema=SMALL, max_tokens=40).text)
+
+
+def test_text_is_streamed_as_it_comes(engine):
+    pieces = []
+    reply = engine.generate(ASK, max_tokens=12, on_text=pieces.append)
+    assert "".join(pieces) == reply.text
+    assert reply.tokens <= 12
+
+
+def test_cancelling_stops_in_the_middle_and_the_next_request_works(engine):
+    cancel = threading.Event()
+    cancelled = engine.generate(
+        to_read(PICTURE), schema=SCHEMA, max_tokens=400, on_text=lambda _: cancel.set(), cancel=cancel
+    )
+    assert cancelled.finish == "cancelled"
+    assert cancelled.tokens < 10
+    assert engine.generate(ASK, schema=SMALL, max_tokens=40).finish == "stop"
+
+
+def test_two_requests_at_once_both_get_their_own_reply(engine):
+    replies = {}
+
+    def ask(word):
+        schema = {**SMALL, "properties": {"a": {"enum": [word]}}}
+        replies[word] = engine.generate(ASK, schema=schema, max_tokens=40).text
+
+    threads = [threading.Thread(target=ask, args=(word,)) for word in ("left", "right")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {json.loads(text)["a"] for text in replies.values()} == {"left", "right"}
+    assert all(json.loads(text)["a"] == word for word, text in replies.items())
+
+
+def test_a_huge_picture_is_made_small(engine):
+    reply = engine.generate([Message("user", (Image.new("L", (10_000, 10_000)),))], schema=SMALL, max_tokens=40)
+    assert reply.prompt_tokens < 64 + 30
+
+
+def test_unloading_and_loading_again(folder):
+    engine = QwenEngine(folder, options())
+    assert engine.state == "absent"
+    engine.load()
+    assert engine.state == "ready"
+    engine.unload()
+    assert engine.state == "absent"
+    assert engine.generate(ASK, schema=SMALL, max_tokens=40).finish == "stop"
+
+
+def test_a_damaged_weight_file_is_told_and_remembered(folder, tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in folder.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    engine = QwenEngine(broken, options())
+    with pytest.raises(EngineError, match="cannot be loaded"):
+        engine.generate(ASK)
+    assert engine.state == "failed"
+    assert "cannot be loaded" in engine.why
+
+
+def test_a_folder_without_a_tokenizer_is_told(folder, tmp_path):
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("config.json", "model.safetensors", "preprocessor_config.json"):
+        (bare / name).write_bytes((folder / name).read_bytes())
+    with pytest.raises(EngineError):
+        QwenEngine(bare, options()).load()
+
+
+def test_too_little_memory_is_told_before_anything_is_loaded(folder):
+    with pytest.raises(EngineUnavailableError, match="the weights need"):
+        QwenEngine(folder, options(max_ram=1e-6)).load()
+
+
+def test_an_adapter_is_attached(folder, tmp_path):
+    peft = pytest.importorskip("peft")
+    from vlm.stack import import_stack
+
+    _, transformers = import_stack()
+    model = transformers.AutoModelForImageTextToText.from_pretrained(str(folder))
+    config = peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"])
+    peft.get_peft_model(model, config).save_pretrained(str(tmp_path / "lora"))
+    engine = QwenEngine(folder, options(lora=tmp_path / "lora"))
+    assert json.loads(engine.generate(ASK, schema=SMALL, max_tokens=40).text)
