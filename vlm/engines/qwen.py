@@ -368,7 +368,7 @@ def _processor(transformers: Any, folder: str, model_type: str) -> Any:
     Raises:
         EngineError: the folder holds no image processor or no tokenizer.
     """
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES  # type: ignore[attr-defined]
 
     kind = getattr(transformers, PROCESSOR_MAPPING_NAMES[model_type])
     stills = type(kind.__name__, (kind,), {"check_argument_for_proper_class": lambda *_: None})
