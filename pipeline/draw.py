@@ -227,7 +227,7 @@ def make_drafter(settings: Settings) -> Drafter:
     automatic = settings.engine == "auto"
     if settings.engine == "rules" or (automatic and choose(settings).engine == "vision"):
         return by_rules
-    check(settings)
+    check(settings, "rules")
     names = {"auto": "", "hybrid": "", "qwen": settings.model}
     engine = make_engine(settings, names.get(settings.engine, settings.engine))
 

@@ -33,21 +33,25 @@ class Choice:
     why: str
 
 
-def known(settings: Settings) -> tuple[str, ...]:
-    """The names that --engine takes."""
+def known(settings: Settings, builtin: str = "vision") -> tuple[str, ...]:
+    """The names that --engine takes. builtin: what needs no model."""
     from vlm.registry import load
 
     native = (model.id for model in load(settings.models_file).values() if model.run == "native")
-    return (*FIXED, *native)
+    return (*_fixed(builtin), *native)
 
 
-def check(settings: Settings) -> None:
-    """Whether the engine of the settings is one.
+def _fixed(builtin: str) -> tuple[str, ...]:
+    return tuple(builtin if name == "vision" else name for name in FIXED)
+
+
+def check(settings: Settings, builtin: str = "vision") -> None:
+    """Whether the engine of the settings is one. builtin: what needs no model.
 
     Raises:
         UnknownNameError: it is not; the hint lists the known ones.
     """
-    if settings.engine not in FIXED and settings.engine not in (names := known(settings)):
+    if settings.engine not in _fixed(builtin) and settings.engine not in (names := known(settings, builtin)):
         raise UnknownNameError(f"unknown engine: {settings.engine}", hint=f"known: {', '.join(names)}")
 
 

@@ -127,7 +127,7 @@ def test_an_engine_that_is_not_there_is_named() -> None:
 def test_an_engine_that_nobody_knows_is_wrong_usage() -> None:
     done = diascribe("draw", "A -> B", "--engine", "tarot")
     assert done.returncode == 2
-    assert "known: auto" in done.stderr.decode()
+    assert "known: auto, rules" in done.stderr.decode()
 
 
 def test_help_says_what_the_exit_codes_mean() -> None:
