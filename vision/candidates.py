@@ -167,11 +167,6 @@ def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32],
     return out
 
 
-def _is_ink(colour: tuple[int, ...] | NDArray[np.int16] | None, page: Page) -> bool:
-    """Whether a fill is as dark as lines and letters on light paper."""
-    return colour is not None and max(page.background) > 128 and max(colour) < INK
-
-
 def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Shape]:
     """Symbols that stand out from the paper by their fill, whatever goes on inside (gradients, icons, no border)."""
     low = np.clip(np.array(page.background, int) - PAPER, 0, 255)
@@ -219,7 +214,8 @@ def _fills(page: Page) -> list[NDArray[np.int16]]:
     for key in bins[order[counts[order] > LEAST_FILL * len(pixels)]]:
         colour = (np.array([key >> 10, key >> 5 & 31, key & 31]) * 8 + 4).astype(np.int16)
         near = [np.array(page.background, np.int16), *out]
-        if not _is_ink(colour, page) and all(np.abs(colour - other).max() > EVEN for other in near):
+        ink = max(page.background) > 128 and colour.max() < INK
+        if not ink and all(np.abs(colour - other).max() > EVEN for other in near):
             out.append(colour)
     return out
 

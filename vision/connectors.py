@@ -16,7 +16,7 @@ import numpy as np
 
 from vision.heads import HEAD, Contact, contact
 from vision.linework import Ground, Linework, linework
-from vision.network import Network, bridge, build, drop_dead_ends, join, polyline
+from vision.network import Network, bridge, build, drop_dead_ends, join, length_of, polyline
 from vision.parts import Connector, Floats, Page, Scene, TextLine
 from vision.sketch_heads import wings
 from vision.skirting import moor, pass_by
@@ -87,7 +87,7 @@ def _single(found: Sequence[tuple[Connector, float]], unit: float) -> tuple[Conn
     in one direction the longer stays, of two against each other the one with the better head.
     """
     out: list[tuple[Connector, float]] = []
-    for made, lead in sorted(found, key=lambda one: -_length(one[0])):
+    for made, lead in sorted(found, key=lambda one: -length_of(one[0].points)):
         ends = {made.source, made.target}
         twin = next((k for k in out if {k[0].source, k[0].target} == ends and _beside(made, k[0]) < SIDE * unit), None)
         if twin is None or made.source is None:
@@ -97,13 +97,9 @@ def _single(found: Sequence[tuple[Connector, float]], unit: float) -> tuple[Conn
     return tuple(made for made, _ in found if any(made is kept for kept, _ in out))
 
 
-def _length(connector: Connector) -> float:
-    return float(np.hypot(*np.diff(connector.points, axis=0).T).sum())
-
-
 def _beside(one: Connector, other: Connector) -> float:
     """Pixels by which one polyline strays from another."""
-    steps = max(2, int(_length(other)))
+    steps = max(2, int(length_of(other.points)))
     at = np.linspace(0, 1, steps)
     share = np.linspace(0, 1, len(other.points))
     dense = np.stack([np.interp(at, share, other.points[:, 0]), np.interp(at, share, other.points[:, 1])], 1)

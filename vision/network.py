@@ -88,7 +88,7 @@ def build(skeleton: Skeleton, work: Linework, unit: float) -> Network:
         if last < len(near):
             ends[1], touches[1] = -1, int(near[-1])
         points = branch.points[first:last]
-        if min(ends) >= 0 and _length(points) <= max(0.32 * unit, 1.2 * work.width):
+        if min(ends) >= 0 and length_of(points) <= max(0.32 * unit, 1.2 * work.width):
             parent[root(ends[0])] = root(ends[1])
         else:
             kept.append((points, ends, touches))
@@ -98,7 +98,7 @@ def build(skeleton: Skeleton, work: Linework, unit: float) -> Network:
         for side in (0, 1):
             if joints[side] in ground:
                 joints[side], touches[side] = -1, ground[joints[side]]
-        net.lines.append(Line(points, joints, touches, _directions(points, unit, work.width), _length(points)))
+        net.lines.append(Line(points, joints, touches, _directions(points, unit, work.width), length_of(points)))
     _land(net, work, 0.4 * unit, frames=False)
     _prune(net, 0.4 * unit)
     _land(net, work, 0.6 * unit, frames=False)
@@ -124,7 +124,8 @@ def _single(near: NDArray[np.int32]) -> bool:
     return bool((near == near[0]).all())
 
 
-def _length(points: Floats) -> float:
+def length_of(points: Floats) -> float:
+    """Pixels along a polyline, (n, 2)."""
     return float(np.hypot(*np.diff(points, axis=0).T).sum()) if len(points) > 1 else 0.0
 
 
@@ -525,7 +526,7 @@ def _cut(net: Network, index: int, places: list[tuple[int, int]]) -> None:
             [start, stop],
             [line.touches[0] if k == 0 else 0, line.touches[1] if k == len(bounds) - 2 else 0],
             _directions(points, net.unit, net.width),
-            _length(points),
+            length_of(points),
         )
         for side, at_end in ((0, k == 0), (1, k == len(bounds) - 2)):
             link = line.links[side] if at_end else None

@@ -85,11 +85,12 @@ def holds_label(shape: Shape, lines: Sequence[TextLine], unit: float) -> bool:
 def _sees_better(other: Shape, shape: Shape) -> bool:
     """Whether another outline at about the same place is the one that is drawn: a circle of two lines, where a shadow
     or a fill moved this one; any outline that is all there, where little of this circle is; a bar, under its shadow."""
-    if other is shape or shape.double or iou(shape.box, other.box) <= 0.45:
+    common = 0.0 if other is shape or shape.double else iou(shape.box, other.box)
+    if common <= 0.45:
         return False
-    if shape.outline == other.outline == "circle" and not shape.double and not other.double:
+    if shape.outline == other.outline == "circle" and not other.double:
         (x, y), (ox, oy) = centre(shape.box), centre(other.box)
-        if iou(shape.box, other.box) <= 0.55 or np.hypot(x - ox, y - oy) < 0.06 * size(shape.box)[0]:
+        if common <= 0.55 or np.hypot(x - ox, y - oy) < 0.06 * size(shape.box)[0]:
             return False  # apart, or two lines around one centre
         return shape.confidence < other.confidence - 0.03 or _is_shaded(shape) > _is_shaded(other)
     if other.outline == "bar" and shape.outline in BOXY and shape.filled:
