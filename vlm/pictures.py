@@ -10,19 +10,20 @@ from PIL import Image
 
 
 def fitted(size: tuple[int, int], unit: int, least: int, most: int) -> tuple[int, int]:
-    """Width and height of a picture of this size once prepared: sides are multiples of `unit`, least <= area <= most.
+    """Width and height of a picture of this size once prepared: sides are multiples of `unit`, least <= area <= most;
+    where no such sides have its shape, the area is below `least`.
 
     The arithmetic of Qwen's processors (`smart_resize`), but for sides more than 200 times as long as the other, which
     those refuse.
     """
     width, height = (max(1, side) for side in size)
     w, h = (max(unit, round(side / unit) * unit) for side in (width, height))
+    if w * h < least:
+        scale = math.sqrt(least / (width * height))
+        w, h = (math.ceil(side * scale / unit) * unit for side in (width, height))
     if w * h > most:
         scale = math.sqrt(width * height / most)
         w, h = (max(unit, math.floor(side / scale / unit) * unit) for side in (width, height))
-    elif w * h < least:
-        scale = math.sqrt(least / (width * height))
-        w, h = (math.ceil(side * scale / unit) * unit for side in (width, height))
     longest = max(unit, most // unit // unit * unit)
     return min(w, longest), min(h, longest)
 
