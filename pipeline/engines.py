@@ -71,15 +71,21 @@ def missing(settings: Settings) -> str:
     from vlm.registry import get
     from vlm.weights import find
 
-    absent = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if absent:
+    if absent := absent_packages():
         return f"not installed: {', '.join(absent)}"
     model = get(settings.model, settings.models_file)
     return "" if find(model.repository) else f"the weights of {model.id} are not here"
 
 
+def absent_packages() -> list[str]:
+    """What has to be installed before a model can run in this process."""
+    return [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+
+
 def in_process(settings: Settings) -> bool:
     """Whether a model would be loaded into this process: then workers must not each load their own."""
+    if settings.model_host:
+        return False
     engine = choose(settings).engine if settings.engine == "auto" else settings.engine
     return engine not in ("vision", "server") and not (engine == "hybrid" and settings.server_url)
 
@@ -90,7 +96,9 @@ def has_gpu() -> bool:
 
 
 def make_engine(settings: Settings, name: str = "") -> Engine:
-    """The engine that answers: the server of the settings, or a model in this process. name: one of the registry.
+    """The engine that answers: the server of the settings, or a model, loaded at its first request.
+
+    name: one of the registry. Where the settings name a host of models, it runs there, else in this process.
 
     Raises:
         MissingDependencyError: there is no model; the hint names the three ways to get one.
@@ -105,18 +113,11 @@ def make_engine(settings: Settings, name: str = "") -> Engine:
         )
     if name == "server":
         raise MissingDependencyError("no server is set", hint="set DIASCRIBE_SERVER_URL=http://localhost:8000/v1")
-    from vlm.registry import get
-    from vlm.weights import find
+    from pipeline.models import shared
 
-    chosen = get(name or settings.model, settings.models_file)
-    folder = find(chosen.repository) if chosen.run == "native" else None
-    if folder is None:
-        raise MissingDependencyError(f"there is no model to ask: {chosen.id} is not here", hint=THREE_WAYS)
-    from vlm.engines.qwen import Options, QwenEngine
+    engine = shared(settings).engine(name or settings.model)
+    if settings.model_host:
+        from pipeline.model_host import hosted
 
-    least, most = chosen.pixels or (256, 1280)
-    precision = chosen.precisions[0] if settings.precision == "auto" else settings.precision
-    options = Options(
-        precision, settings.device, settings.max_vram, settings.max_ram, settings.lora, chosen.unit, least, most
-    )
-    return QwenEngine(folder, options, chosen.id)
+        return hosted(settings.model_host, name or settings.model)
+    return engine

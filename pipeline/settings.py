@@ -30,7 +30,8 @@ class Settings(BaseSettings):
     min_similarity: from which on (unset: the embedder's).
     model: a name in the registry of models, which models_file adds to. precision: of its weights; lora: a folder with
     an adapter. max_vram and max_ram: GiB that models may take (unset: what is free but for a reserve). model_idle:
-    seconds after which an unused model is unloaded; resident: how many may be loaded at once. server_url,
+    seconds after which an unused model is unloaded; resident: how many may be loaded at once. model_host: the socket
+    of the process that holds the models (set by a service for its own processes). server_url,
     server_model, server_key: an OpenAI-compatible server to use instead; allow_remote: it may be another machine.
     server_timeout: seconds without a sign of life from it. max_tokens: of a reply. unsupported: what becomes of steps
     that a model names and the picture does not show.
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     max_ram: float | None = Field(default=None, gt=0)
     model_idle: float = Field(default=600.0, gt=0)
     resident: int = Field(default=1, ge=1)
+    model_host: str = ""
     server_url: str = ""
     server_model: str = ""
     server_key: SecretStr = SecretStr("")

@@ -4,11 +4,13 @@ import json
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 
-from diagram.errors import DiascribeError, InputError, UnknownNameError
+from diagram.errors import DiascribeError, InputError, MissingDependencyError, UnknownNameError
 from vlm import registry, weights
+from vlm.stack import import_stack
 
 
 def test_the_registry_is_complete_and_says_what_may_be_used():
@@ -22,7 +24,8 @@ def test_the_registry_is_complete_and_says_what_may_be_used():
 
 
 def test_every_native_class_is_in_the_pinned_transformers():
-    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("transformers")
+    _, transformers = import_stack()
     for model in registry.load().values():
         if model.run == "native":
             assert model.loader in dir(transformers), model.id
@@ -169,13 +172,47 @@ def test_the_commands(cache, capsys):
 
 
 def test_an_own_model_becomes_an_engine_without_being_loaded(cache, tmp_path):
-    from pipeline.engines import check, make_engine
+    from pipeline.engines import absent_packages, check, make_engine
+    from pipeline.models import shared
     from pipeline.settings import Settings
 
     own = tmp_path / "own.yaml"
     own.write_text(f"- {{id: mine, name: Mine, repository: '{cache}', precisions: [nf4]}}")
     settings = Settings(engine="mine", models_file=own, server_url="")
     check(settings)
-    engine = make_engine(settings, "mine")
-    assert (engine.name, engine.state) == ("mine", "absent")
-    assert (engine._options.precision, engine._options.most) == ("nf4", 1280)
+    if absent_packages():
+        with pytest.raises(MissingDependencyError, match="mine needs"):
+            make_engine(settings, "mine")
+        return
+    assert make_engine(settings, "mine").name == "mine"
+    row = next(row for row in shared(settings).states() if row["id"] == "mine")
+    assert (row["state"], row["precisions"], row["loaded"]) == ("here", ("nf4",), 0.0)
+    assert shared(settings) is shared(settings.model_copy(update={"lang": "ru"}))
+
+
+def test_states_tell_what_runs_where_and_why_a_download_failed(cache, tmp_path, monkeypatch):
+    from pipeline.models import Models
+    from pipeline.settings import Settings
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    models = Models(Settings(server_url=""))
+
+    def state(name):
+        return next(row for row in models.states() if row["id"] == name)
+
+    assert state("dots-ocr")["state"] == "server"
+    assert state("qwen3-vl-2b")["state"] == "absent"
+    with pytest.raises(MissingDependencyError, match="server of its own"):
+        models.download("dots-ocr")
+    with pytest.raises(UnknownNameError):
+        models.load("nope")
+    with pytest.raises(MissingDependencyError) as raised:
+        models.load("qwen3-vl-2b")
+    assert "DIASCRIBE_SERVER_URL" in raised.value.hint
+    models.download("qwen3-vl-2b")
+    deadline = time.monotonic() + 20
+    while state("qwen3-vl-2b")["state"] != "failed" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert "set offline" in state("qwen3-vl-2b")["why"]
+    assert models.remove("qwen3-vl-2b") == 0
+    assert state("qwen3-vl-2b")["state"] == "absent"

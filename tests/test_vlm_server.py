@@ -267,3 +267,18 @@ def test_a_question_is_answered_by_the_server(server, monkeypatch, capsys):
     assert left.value.code == 0
     assert capsys.readouterr().out == "Two steps.\n"
     assert "отвечаешь" in server.seen[0][2]["messages"][0]["content"]
+
+
+def test_questions_one_after_another_are_remembered(server, monkeypatch, capsys):
+    from pipeline.cli import main
+
+    monkeypatch.setenv("DIASCRIBE_SERVER_URL", server.url)
+    monkeypatch.setattr("sys.stdin", io.StringIO("What is it?\n\nAnd then?\n"))
+    server.script = [streamed("A loop."), streamed("It ends.")]
+    with pytest.raises(SystemExit) as left:
+        main(["ask", str(PICTURE)])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == "A loop.\nIt ends.\n"
+    second = server.seen[1][2]["messages"]
+    assert [turn["role"] for turn in second] == ["system", "user", "assistant", "user"]
+    assert (second[2]["content"], second[3]["content"]) == ("A loop.", "And then?")

@@ -127,7 +127,7 @@ def to_draft(text: str, language: Language = "en", examples: Sequence[Example] =
 
 
 def to_ask(
-    image: Image.Image,
+    image: Image.Image | None,
     question: str,
     history: Sequence[tuple[str, str]] = (),
     language: Language = "en",
@@ -135,12 +135,14 @@ def to_ask(
 ) -> list[Message]:
     """The request for a free answer about a picture. history: earlier questions and their answers, the oldest first.
 
+    image: None where the conversation is about none.
     The words of the user are passed on as they are, but for control tokens of chat templates.
     """
     say = _SAY[language]
     before = f"\n{_lines(lines, language)}" if lines else "\n"
     asked = [*(question for question, _ in history), question]
-    turns = [Message("system", (say["free"],)), Message("user", (image, before, plain(asked[0])))]
+    shown = (image, before) if image is not None else ()
+    turns = [Message("system", (say["free"],)), Message("user", (*shown, plain(asked[0])))]
     for (_, answer), following in zip(history, asked[1:], strict=True):
         turns += [Message("assistant", (plain(answer),)), Message("user", (plain(following),))]
     return turns

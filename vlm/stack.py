@@ -1,8 +1,8 @@
 """torch and transformers, imported so that a broken torchvision beside them does no harm.
 
 A torchvision made for another build of torch fails to import, and takes down all of transformers that looks for it.
-Nothing here needs it: pictures are prepared with Pillow, and video is no concern. Call `import_stack` before anything
-else imports transformers.
+Nothing here needs it: pictures are prepared with Pillow, and video is no concern. Use `import_stack` wherever
+transformers is needed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def import_stack() -> tuple[ModuleType, ModuleType]:
     try:
         import torch
 
-        if "transformers" not in sys.modules:
-            hide_broken_torchvision()
+        if "torchvision" not in sys.modules and hide_broken_torchvision() and "transformers" in sys.modules:
+            _look_again()
         import transformers
     except (ImportError, OSError, RuntimeError) as error:
         hint = "install them with: pip install 'diascribe[vlm]'"
@@ -43,3 +43,12 @@ def hide_broken_torchvision() -> bool:
             sys.modules["torchvision"] = None  # type: ignore[assignment]  # importers take it for absent
             return True
     return False
+
+
+def _look_again() -> None:
+    """Make transformers, which somebody imported before, forget that it found a torchvision."""
+    from transformers.utils import import_utils
+
+    for name, check in vars(import_utils).items():
+        if "package" in name or "torchvision" in name:
+            getattr(check, "cache_clear", lambda: None)()

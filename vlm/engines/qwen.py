@@ -25,7 +25,6 @@ from vlm.memory import Estimate, Fit, Layout, fit, image_tokens, predict, weight
 from vlm.pictures import fitted, flattened
 from vlm.stack import import_stack
 
-State = Literal["absent", "loading", "ready", "failed"]
 _RESERVE: Final = 512 << 20  # of free memory that is left to others: the driver, the desktop, the built-in reader
 _KEPT: Final = ["model.visual", "lm_head"]  # not quantised; leaving lm_head out of this list crashes where it is tied
 _OTHERS: Final = ["model.vision_tower", "model.multi_modal_projector", "model.connector", "lm_head"]
@@ -56,8 +55,9 @@ class QwenEngine:
         self._folder, self._options = folder, options or Options()
         self._lock = threading.Lock()  # around loading, unloading and running: one at a time
         self._loaded: _Loaded | None = None
-        self.state: State = "absent"
+        self.state: str = "absent"
         self.why = ""
+        self.loaded = 0.0
 
     def load(self) -> None:
         """Load the weights, if they are not yet.
