@@ -1,7 +1,8 @@
-"""The index on disk, searched by FAISS: exact while small; beyond, inverted lists of 4-bit codes, refined exactly.
+"""The index on disk, searched by FAISS: exact while small; beyond, inverted lists of 4-bit codes, refined by vectors of
+half precision.
 
     index/manifest.json        names the generation in use, its embedder, its files with sizes and checksums
-    index/g-<time>-<hash>/     one generation, never changed: rows.npy (ids, digests), index.faiss, vectors.npy
+    index/g-<time>-<hash>/     one generation, never changed: rows.npy (ids, digests), index.faiss, vectors.faiss
     index/.journal .lock .tmp-* of a build at work
 
 A build writes a new generation, brings it to the disk and replaces the manifest by a rename; readers notice, and go on
@@ -49,38 +50,51 @@ from retrieval.index import (
     missing_index,
 )
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 FLAT_UP_TO: Final = 10_000  # vectors; beyond, an exact search takes over a millisecond
 ALWAYS_CHECKED: Final = 64 << 20  # bytes: below, every opening reads all and compares checksums
 BATCH: Final = 32
-REFINED: Final = 40  # candidates that are compared exactly, per entry asked for
+REFINED: Final = 40  # candidates that are compared by their vectors, per entry asked for
 PATIENCE: Final = 600.0  # seconds to wait for another build
 
 _UNWRITABLE: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
 _ROW: Final = np.dtype([("id", f"S{ID_BYTES}"), ("digest", "S16")])
-_ROWS, _FAISS, _VECTORS = "rows.npy", "index.faiss", "vectors.npy"
+_ROWS, _FAISS, _VECTORS = "rows.npy", "index.faiss", "vectors.faiss"
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """One generation, opened. stamp: of the manifest it was opened by."""
+    """One generation, opened. stamp: of the manifest it was opened by. vectors: what holds them in half precision,
+    where `faiss` holds codes only; refined: both together."""
 
     stamp: tuple[int, int, int]
     folder: Path
     manifest: Manifest
     rows: NDArray[np.void]
     faiss: Any
-    vectors: NDArray[np.float32] | None
+    vectors: Any = None
+    refined: Any = None
+
+    def nearest(self, query: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Scores and rows of at most k."""
+        if self.refined is None:
+            scores, rows = self.faiss.search(query, k)
+        else:
+            import faiss
+
+            asked = min(len(self.rows), k * REFINED)
+            lists = faiss.SearchParametersIVF()
+            lists.nprobe = self.faiss.nlist if 2 * asked > len(self.rows) else probes(len(self.rows))
+            how: Any = faiss.IndexRefineSearchParameters()
+            how.k_factor, how.base_index_params = asked / k, lists
+            scores, rows = self.refined.search(query, k, params=how)
+        return scores[0][rows[0] >= 0], rows[0][rows[0] >= 0]
 
     def some(self, rows: NDArray[np.int64]) -> Vectors:
-        if self.vectors is None:
-            return np.asarray(self.faiss.reconstruct_batch(rows), np.float32)
-        return np.array(self.vectors[rows], np.float32)
+        return np.asarray((self.vectors or self.faiss).reconstruct_batch(rows), np.float32)
 
     def all_vectors(self) -> Vectors:
-        if self.vectors is not None:
-            return self.vectors
-        return np.asarray(self.faiss.reconstruct_n(0, len(self.rows)), np.float32)
+        return np.asarray((self.vectors or self.faiss).reconstruct_n(0, len(self.rows)), np.float32)
 
 
 class FaissIndex:
@@ -107,13 +121,8 @@ class FaissIndex:
         if k <= 0 or not np.any(vector):
             return []
         query = np.ascontiguousarray(vector, np.float32).reshape(1, -1)
-        asked = k if state.vectors is None else min(len(state.rows), k * REFINED)
-        found = state.faiss.search(query, asked, params=_how(state, asked))
-        scores, rows = found[0][0], found[1][0]
-        scores, rows = scores[rows >= 0], rows[rows >= 0]
-        if state.vectors is not None:
-            scores = state.vectors[rows] @ query[0]
-        best = np.lexsort((rows, -scores))[:k]
+        scores, rows = state.nearest(query, k)
+        best = np.lexsort((rows, -scores))
         rows = rows[best]
         names, vectors = state.rows["id"][rows].tolist(), state.some(rows)
         pairs = zip(names, scores[best].tolist(), vectors, strict=True)
@@ -228,13 +237,16 @@ class FaissIndex:
             rows = np.load(folder / _ROWS, mmap_mode="r" if large else None)
             flags = faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY if manifest.kind != "flat" else 0
             index: Any = faiss.read_index(str(folder / _FAISS), flags)
-            mapped = np.load(folder / _VECTORS, mmap_mode="r") if _VECTORS in data["files"] else None
+            vectors: Any = None
+            if _VECTORS in data["files"]:
+                vectors = faiss.read_index(str(folder / _VECTORS), faiss.IO_FLAG_MMAP_IFC)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise BrokenIndexError(f"the index in {self._folder} cannot be read: {error}", hint=REBUILD) from error
         if not len(rows) == index.ntotal == manifest.count or index.d != manifest.embedder.dim:
             raise BrokenIndexError(f"the parts of the index in {self._folder} do not fit together", hint=REBUILD)
-        vectors = None if mapped is None else mapped.view(np.ndarray)  # a memmap's own indexing is slow
-        return _Open(stamp, folder, manifest, rows.view(np.ndarray), index, vectors)
+        refined = None if vectors is None else faiss.IndexRefine(index, vectors)
+        # a memmap's own indexing is slow
+        return _Open(stamp, folder, manifest, rows.view(np.ndarray), index, vectors, refined)
 
     # Writing
 
@@ -276,7 +288,9 @@ class FaissIndex:
             index = faiss.IndexFlatIP(embedder.dim)
             index.add(vectors)
         else:
-            np.save(temporary / _VECTORS, vectors)
+            half = faiss.IndexScalarQuantizer(embedder.dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+            half.add(vectors)
+            faiss.write_index(half, str(temporary / _VECTORS))
             index = _inverted(vectors, grown)
         faiss.write_index(index, str(temporary / _FAISS))
         for path in temporary.iterdir():
@@ -329,17 +343,6 @@ def _inverted(vectors: Vectors, grown: Path | None) -> Any:
     index.train(vectors[np.sort(sample)])
     index.add(vectors)
     return index
-
-
-def _how(state: _Open, asked: int) -> Any:
-    """How many lists FAISS looks into: all where nearly everything is asked for."""
-    if state.vectors is None:
-        return None
-    import faiss
-
-    how: Any = faiss.SearchParametersIVF()
-    how.nprobe = state.faiss.nlist if 2 * asked > len(state.rows) else probes(len(state.rows))
-    return how
 
 
 def list_count(count: int) -> int:

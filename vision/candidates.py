@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ from vision.parts import Box, Bytes, Floats, Outline, Page, Shape, TextLine
 from vision.regions import closed, disc_opened, filled, pieces
 from vision.rings import best_circle, best_diamond, rings
 from vision.sketch import closed_walls, is_pointed, is_round
+from vision.threads import together
 from vision.walls import Walls
 
 MIN_IOU, MIN_IOU_SMALL = 0.86, 0.8  # of circles and diamonds the border is checked as well
@@ -52,20 +54,24 @@ def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
     if page.photo:
         distance = np.asarray(np.maximum(distance - WOBBLE * page.unit, 0), np.float32)
     letters = _Letters(lines)
-    faces = _faces(page, walls, walls.wall, distance)
-    coloured = _coloured(page, walls, distance)
+    faces, coloured, silhouettes, ringed, bars = together(
+        partial(_faces, page, walls, walls.wall, distance),
+        partial(_coloured, page, walls, distance),
+        partial(_silhouettes, page, walls, distance),
+        lambda: dashed_circles(_core(page, walls.ink), lines, page.unit),
+        partial(_bars, page),
+    )
     faces = [s for s in faces if not any(_is_cut_from(s.box, whole.box, page.unit) for whole in coloured)]
     faces += [s for s in coloured if not _part_of(s.box, faces)]
-    dashed = [s for s in _faces(page, walls, walls.joined, distance) if not _known(s.box, faces)]
+    dashed = [s for s in _faces(page, walls, walls.joined, distance, known=faces) if not _known(s.box, faces)]
     faces += [replace(s, dashed=True) for s in dashed]
     for wall in closed_walls(walls.ink, page.unit, lines) if page.photo else ():
         faces += [s for s in _faces(page, walls, wall, distance, LENIENT) if not _known(s.box, faces)]
     faces = with_lids(faces)
-    faces += [s for s in _silhouettes(page, walls, distance) if not _part_of(s.box, faces)]
+    faces += [s for s in silhouettes if not _part_of(s.box, faces)]
     faces = [s for s in faces if not letters.covers(s.box)]
     blobs = [s for s in _blobs(page, walls, distance, faces) if not letters.fills(s.box)]
-    core = _core(page, walls.ink)
-    found = [*faces, *blobs, *dashed_circles(core, lines, page.unit), *_bars(page)]
+    found = [*faces, *blobs, *ringed, *bars]
     found = [s for s in found if not any(_is_cut_from(s.box, whole.box, page.unit) for whole in coloured)]
     return [s for s in found if not (s.outline == "diamond" and _is_disc_with_heads(page, s, found))]
 
@@ -136,8 +142,15 @@ def _part_of(box: Box, faces: Sequence[Shape]) -> bool:
     )
 
 
-def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32], slack: float = 0.0) -> list[Shape]:
-    """Regions closed by `wall` whose contour fits an outline, `slack` worse than drawn exactly."""
+def _faces(
+    page: Page,
+    walls: Walls,
+    wall: Bytes,
+    distance: NDArray[np.float32],
+    slack: float = 0.0,
+    known: Sequence[Shape] = (),
+) -> list[Shape]:
+    """Regions closed by `wall` whose contour fits an outline, `slack` worse than drawn exactly; none of those known."""
     unit = page.unit
     width, height = page.size
     regions = [r for r in closed(wall, 0.3 * unit) if r.width < width - 2 or r.height < height - 2]
@@ -145,6 +158,8 @@ def _faces(page: Page, walls: Walls, wall: Bytes, distance: NDArray[np.float32],
     for region in regions:
         least = min(region.width, region.height)
         if least < 0.75 * unit or region.area < 0.25 * unit * unit:
+            continue
+        if _known((region.left, region.top, region.left + region.width, region.top + region.height), known):
             continue
         found = fit(region.contour, page.photo)
         small = found.outline in ("circle", "diamond")

@@ -16,6 +16,7 @@ import numpy as np
 from vision.boxes import area, inside, iou, share, size
 from vision.parts import Box, Bytes, Container, Page, Scene, Shape, TextLine
 from vision.regions import pieces
+from vision.threads import each
 from vision.walls import Walls
 
 Kind = Literal["pool", "lane", "subprocess", "group"]
@@ -88,8 +89,7 @@ class _Grid:
 
     def __init__(self, wall: Bytes, unit: float, blockers: Sequence[Box]) -> None:
         self._wall, self.unit, self._blockers = wall, unit, blockers
-        self.horizontal = self._segments(wall)
-        self.vertical = self._segments(np.asarray(cv2.transpose(wall), np.uint8))
+        self.horizontal, self.vertical = each(self._segments, (wall, np.asarray(cv2.transpose(wall), np.uint8)))
         self.slack = max(3.0, 0.35 * unit)
 
     def _segments(self, wall: Bytes) -> list[Segment]:

@@ -15,13 +15,15 @@ import warnings
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from diagram.errors import DiascribeError, ImageTooLargeError, UnreadableImageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pdf"})
 """File name endings that a folder is searched for; a file named on its own may have any name."""
@@ -168,6 +170,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
     Works in strips: a whole picture of floats is a multiple of its memory.
     """
+    import numpy as np
+
     strips = [(0, y, image.width, min(y + 256, image.height)) for y in range(0, image.height, 256)]
     lows, highs = zip(*((float(v.min()), float(v.max())) for v in map(partial(_numbers, image), strips)), strict=True)
     low, high = min(lows), max(highs)
@@ -182,6 +186,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _numbers(image: Image.Image, strip: tuple[int, int, int, int]) -> NDArray[np.float64]:
     """(h, w) of a part of the picture, without NaN and infinity."""
+    import numpy as np
+
     return np.nan_to_num(np.asarray(image.crop(strip), dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 

@@ -23,3 +23,8 @@ def each(work: Callable[[Thing], Result], things: Sequence[Thing]) -> list[Resul
         return [work(thing) for thing in things]
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(work, things))
+
+
+def together(*works: Callable[[], Result]) -> list[Result]:
+    """What each of the works returns, in their order; they must not need each other."""
+    return each(lambda work: work(), works)

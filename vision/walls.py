@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from vision.ink import strongest
 from vision.parts import Bytes, Page, TextLine
 from vision.regions import small
+from vision.threads import together
 
 CLEAN = 2.0  # grey levels of waves near strokes, above which a picture is smoothed before it is looked at
 LIGHTER = 45  # grey levels by which words are lighter than their ground, and the ground darker than the paper
@@ -42,11 +44,16 @@ def find_walls(page: Page, lines: Sequence[TextLine]) -> Walls:
     if ringing > CLEAN:
         calm = np.asarray(cv2.bilateralFilter(rgb, 7, SMOOTH * ringing, 3.0), np.uint8)
         ink, slope, beside = _strokes(calm, page.unit)
-    step = cv2.threshold(slope, float(np.clip(5 * _noise(page.gray), 9, 45)), 255, cv2.THRESH_BINARY)[1]
-    step[beside > 0] = 0
-    wall = cv2.bitwise_or(ink, step)
+
+    def stepped() -> Bytes:
+        level = float(np.clip(5 * _noise(page.gray), 9, 45))
+        step = cv2.threshold(slope, level, 255, cv2.THRESH_BINARY)[1]
+        step[beside > 0] = 0
+        return np.asarray(cv2.bitwise_or(ink, step), np.uint8)
+
+    wall, dashes = together(stepped, partial(_dashes, ink, page.unit, lines))
     closed = cv2.morphologyEx(_without_text(wall, page.unit, lines), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    return Walls(ink=ink, wall=wall, joined=cv2.bitwise_or(closed, _dashes(ink, page.unit, lines)))
+    return Walls(ink=ink, wall=wall, joined=np.asarray(cv2.bitwise_or(closed, dashes), np.uint8))
 
 
 def _without_light_words(page: Page, lines: Sequence[TextLine]) -> Bytes:
@@ -106,10 +113,15 @@ def _strokes(rgb: Bytes, unit: float) -> tuple[Bytes, Bytes, Bytes]:
     """(ink, slope of the colours, ink and the pixels beside it, whose slope is the stroke's own)."""
     size = round(1.15 * unit) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (size, size))
-    hat = strongest(np.asarray(cv2.morphologyEx(rgb, cv2.MORPH_BLACKHAT, kernel), np.uint8))
+    hat, slope = (
+        strongest(np.asarray(changed, np.uint8))
+        for changed in together(
+            partial(cv2.morphologyEx, rgb, cv2.MORPH_BLACKHAT, kernel),
+            partial(cv2.morphologyEx, rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)),
+        )
+    )
     noise = _noise(np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8))
     ink = cv2.threshold(hat, float(np.clip(7 * noise, 22, 60)), 255, cv2.THRESH_BINARY)[1]
-    slope = strongest(np.asarray(cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8))
     return ink, slope, cv2.dilate(ink, np.ones((5, 5), np.uint8))
 
 
