@@ -23,7 +23,8 @@ from vlm.weights import download, find, remove
 if TYPE_CHECKING:
     from vlm.engine import Engine
 
-_OWN: Final = ("models_file", "device", "precision", "lora", "max_vram", "max_ram", "resident", "model_idle")
+_OWN: Final = ("models_file", "device", "precision", "lora", "max_vram", "max_ram", "resident", "model_idle",
+               "together", "compiler")  # fmt: skip
 
 
 class Models:
@@ -149,9 +150,11 @@ class Models:
             raise EngineError(f"the weights of {name} are gone", hint=THREE_WAYS)
         least, most = chosen.pixels or (256, 1280)
         precision = chosen.precisions[0] if settings.precision == "auto" else settings.precision
-        return QwenEngine(folder, Options(
-            precision, settings.device, settings.max_vram, settings.max_ram, settings.lora, chosen.unit, least, most
-        ), name)  # fmt: skip
+        options = Options(
+            precision, settings.device, settings.max_vram, settings.max_ram, settings.lora, chosen.unit, least, most,
+            settings.together, settings.compiler,
+        )  # fmt: skip
+        return QwenEngine(folder, options, name)
 
 
 def shared(settings: Settings) -> Models:

@@ -31,7 +31,8 @@ class Settings(BaseSettings):
     model: a name in the registry of models, which models_file adds to. precision: of its weights; lora: a folder with
     an adapter. max_vram and max_ram: GiB that models may take (unset: what is free but for a reserve). model_idle:
     seconds after which an unused model is unloaded; resident: how many may be loaded at once. model_host: the socket
-    of the process that holds the models (set by a service for its own processes). server_url,
+    of the process that holds the models (set by a service for its own processes). together: requests that a model
+    answers in one round. compiler: of torch.compile ("inductor"), for faster decoding; "" for none. server_url,
     server_model, server_key: an OpenAI-compatible server to use instead; allow_remote: it may be another machine.
     server_timeout: seconds without a sign of life from it. max_tokens: of a reply. unsupported: what becomes of steps
     that a model names and the picture does not show.
@@ -67,6 +68,8 @@ class Settings(BaseSettings):
     model_idle: float = Field(default=600.0, gt=0)
     resident: int = Field(default=1, ge=1)
     model_host: str = ""
+    together: int = Field(default=4, ge=1)
+    compiler: str = ""
     server_url: str = ""
     server_model: str = ""
     server_key: SecretStr = SecretStr("")

@@ -7,7 +7,7 @@ holds the whole matrix (sdpa). The steps that `fit` takes, in this order, each t
 1. parts of the request that are marked as spare are left out, the last first (examples);
 2. pictures are made smaller, down to a fifth of what the model takes.
 
-What still does not fit is an `EngineUnavailableError`. Imports nothing heavy; knows nothing of torch and of devices.
+What still does not fit is a `MemoryShortError`. Imports nothing heavy; knows nothing of torch and of devices.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from vlm.pictures import fitted
 NF4_BYTES: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Bytes of a weight in NF4 with double quantisation: 4 bits, one byte per 64, four per 64 × 256."""
 _SHARES: Final = (1.0, 0.8, 0.6, 0.4, 0.2)  # of the most pixels that the model takes
+
+
+class MemoryShortError(EngineUnavailableError):
+    """A request or the weights do not fit into the memory that is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +141,11 @@ def fit(
     most: pixels of a picture that the model takes. estimate: of messages whose pictures have at most so many pixels.
 
     Raises:
-        EngineUnavailableError: nothing that may be given up makes it fit.
+        MemoryShortError: nothing that may be given up makes it fit.
     """
     tried = tuple(messages)
     left_out = 0
-    while (found := estimate(tried, most)).working > budget and (fewer := _with_fewer(tried)) is not None:
+    while (found := estimate(tried, most)).working > budget and (fewer := with_fewer(tried)) is not None:
         tried, left_out = fewer, left_out + 1
     notes = (f"memory is short: {left_out} examples left out",) if left_out else ()
     for share in _SHARES:
@@ -151,13 +155,13 @@ def fit(
             smaller = (f"memory is short: pictures of at most {pixels / 1e6:.2f} megapixels",) if share < 1 else ()
             return Fit(tried, pixels, found, notes + smaller)
     need, have = found.working / 2**30, max(0, budget) / 2**30
-    raise EngineUnavailableError(
+    raise MemoryShortError(
         f"the request needs {need:.2f} GiB over the weights, {have:.2f} GiB are free",
         hint="Use a smaller model, or allow more with DIASCRIBE_MAX_VRAM.",
     )
 
 
-def _with_fewer(messages: Sequence[Message]) -> tuple[Message, ...] | None:
+def with_fewer(messages: Sequence[Message]) -> tuple[Message, ...] | None:
     """The messages without the last of their spare parts; None: there is none."""
     for place in reversed(range(len(messages))):
         if messages[place].spare:

@@ -1,61 +1,65 @@
 """A vision-language model in this process, through transformers: Qwen2.5-VL and the other native ones of the registry.
 
-Weights come from a folder and are loaded at the first request, in NF4 (vision tower, embeddings and head unquantised)
-or bf16, on the GPU or the CPU, with sdpa attention. Every request is measured against the free memory before it runs
-(`vlm.memory`); a real out-of-memory error frees the caches, and the request is tried once more with smaller pictures.
-Requests take turns. Replies are decoded under the schema (`vlm.grammar`), so that a finished one always parses.
+Loads itself at the first request. Requests that wait together are answered in one round where they fit together; each
+has its own schema, its own end, its own listener. Every request is measured against the free memory before it runs
+(`vlm.memory`). Where that is short, or a real out-of-memory error says so, something is given up, in this order, and
+the reply's notes tell: examples, the size of pictures, the vision tower's precision, the GPU. What is left is a
+`MemoryShortError`; the process goes on, and the next request runs.
 """
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
 
-from PIL import Image
+from vlm.engine import Message, OnText, Reply, Schema
+from vlm.engines.native import Job, Loaded, Options, Way, free_caches, is_memory_error, ways
+from vlm.engines.watch import Row
+from vlm.memory import Fit, MemoryShortError, with_fewer
 
-from diagram.errors import EngineError, EngineUnavailableError, MissingDependencyError
-from vlm.engine import Finish, Message, OnText, Reply, Schema
-from vlm.grammar import Grammar
-from vlm.memory import Estimate, Fit, Layout, fit, image_tokens, predict, weight_bytes
-from vlm.pictures import fitted, flattened
-from vlm.stack import import_stack
-
-_RESERVE: Final = 512 << 20  # of free memory that is left to others: the driver, the desktop, the built-in reader
-_KEPT: Final = ["model.visual", "lm_head"]  # not quantised; leaving lm_head out of this list crashes where it is tied
-_OTHERS: Final = ["model.vision_tower", "model.multi_modal_projector", "model.connector", "lm_head"]
+__all__ = ["Options", "QwenEngine"]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a model is run. device: "auto", "cpu" or "cuda". max_vram, max_ram: GiB. lora: a folder with an adapter.
+@dataclass(eq=False, slots=True)
+class _Request:
+    """A request and, once `done`, its reply or why there is none."""
 
-    unit, least, most: a token is a square of `unit` pixels; a picture gets between `least` and `most` of them.
-    """
+    messages: Sequence[Message]
+    schema: Schema | None
+    max_tokens: int
+    on_text: OnText | None
+    cancel: threading.Event | None
+    asked: float = field(default_factory=time.perf_counter)
+    done: bool = False
+    reply: Reply | None = None
+    error: Exception | None = None
 
-    precision: Literal["nf4", "bf16"] = "nf4"
-    device: str = "auto"
-    max_vram: float | None = None
-    max_ram: float | None = None
-    lora: Path | None = None
-    unit: int = 28
-    least: int = 256
-    most: int = 1280
+    @property
+    def cancelled(self) -> bool:
+        return self.cancel is not None and self.cancel.is_set()
+
+    def row(self) -> Row:
+        return Row(self.max_tokens, self.on_text, self.cancel)
 
 
 class QwenEngine:
-    """One model. folder: its files, in the layout of the hub. name: to be shown."""
+    """One model. folder: its files, in the layout of the hub. name: to be shown.
+
+    state: "absent", "loading" (`loaded`: the share of the weights that is in memory), "ready" or "failed" (`why`).
+    """
 
     def __init__(self, folder: Path, options: Options | None = None, name: str = "") -> None:
         self.name = name or folder.name
         self._folder, self._options = folder, options or Options()
-        self._lock = threading.Lock()  # around loading, unloading and running: one at a time
-        self._loaded: _Loaded | None = None
-        self.state: str = "absent"
+        self._turn = threading.Lock()  # around loading, unloading and running: one at a time
+        self._queue = threading.Lock()  # around `_waiting`
+        self._waiting: list[_Request] = []
+        self._ways: list[Way] = []  # the one in use first
+        self._model: Loaded | None = None
+        self.state = "absent"
         self.why = ""
         self.loaded = 0.0
 
@@ -65,15 +69,14 @@ class QwenEngine:
         Raises:
             EngineError: they cannot be loaded; `state` and `why` keep the reason.
         """
-        with self._lock:
+        with self._turn:
             self._ready()
 
     def unload(self) -> None:
-        """Free the memory, after the request that is running, if any."""
-        with self._lock:
-            self._loaded = None
-            self.state, self.why = "absent", ""
-            _free()
+        """Free the memory, after the requests that are running, if any."""
+        with self._turn:
+            self._drop()
+            self._ways = []
 
     def generate(
         self,
@@ -84,320 +87,163 @@ class QwenEngine:
         on_text: OnText | None = None,
         cancel: threading.Event | None = None,
     ) -> Reply:
-        """The model's reply; see `vlm.engine.Engine`."""
-        start = time.perf_counter()
-        with self._lock:
-            loaded = self._ready()
-            waited = time.perf_counter() - start
-            planned = loaded.plan(messages, max_tokens)
+        """The model's reply; see `vlm.engine.Engine`. `on_text` is called in a thread of any of the requests."""
+        mine = _Request(messages, schema, max_tokens, on_text, cancel)
+        with self._queue:
+            self._waiting.append(mine)
+        while not mine.done:
+            if not self._turn.acquire(timeout=0.1):
+                if mine.cancelled and self._withdraw(mine):
+                    return Reply("", "cancelled", self.name)
+                continue
             try:
-                reply = loaded.run(planned, schema, max_tokens, on_text, cancel)
-            except loaded.torch.OutOfMemoryError as error:
-                memory = str(error).splitlines()[0]
-                del error
-                _free()
-                smaller = planned.max_pixels // 2
-                planned = Fit(planned.messages, smaller, planned.estimate, (
-                    *planned.notes, f"memory ran out; pictures of at most {smaller / 1e6:.2f} megapixels",
-                ))  # fmt: skip
-                try:
-                    reply = loaded.run(planned, schema, max_tokens, on_text, cancel)
-                except loaded.torch.OutOfMemoryError as again:
-                    again.__traceback__ = None
-                    _free()
-                    hint = "Use a smaller model or smaller pictures."
-                    raise EngineUnavailableError(f"memory ran out: {memory}", hint=hint) from None
-        timings = {"wait": waited, **reply.timings}
-        return Reply(
-            reply.text,
-            reply.finish,
-            self.name,
-            reply.prompt_tokens,
-            reply.tokens,
-            (*planned.notes, *reply.notes),
-            timings,
-        )
+                if not mine.done:
+                    self._round()
+            finally:
+                self._turn.release()
+        if mine.error is not None:
+            raise mine.error
+        assert mine.reply is not None
+        return mine.reply
 
-    def _ready(self) -> _Loaded:
-        if self._loaded is None:
-            self.state, self.why = "loading", ""
-            try:
-                self._loaded = _Loaded(self._folder, self._options)
-            except BaseException as error:
-                self.state, self.why = "failed", str(error) or type(error).__name__
-                _free()
-                raise
-            self.state = "ready"
-        return self._loaded
+    def _withdraw(self, request: _Request) -> bool:
+        """Take it out of the queue; whether it was still in it."""
+        with self._queue:
+            if request in self._waiting:
+                self._waiting.remove(request)
+                return True
+        return False
 
-
-class _Loaded:
-    """Weights, tokenizer and image processor in memory."""
-
-    def __init__(self, folder: Path, options: Options) -> None:
-        self.torch, self.transformers = import_stack()
-        self._options = options
-        self._device = options.device
-        if self._device == "auto":
-            self._device = "cuda" if self.torch.cuda.is_available() else "cpu"
+    def _round(self) -> None:
+        """Answer the request that has waited longest, and those that fit beside it."""
+        with self._queue:
+            taken = [self._waiting.pop(0)]
         try:
-            self._config = self.transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)
-            self._processor = _processor(self.transformers, str(folder), self._config.model_type)
-            self._layout = self._measure()
-            self._check_weights_fit()
-            self._model = self._load(folder)
-        except (EngineError, MissingDependencyError):
+            model = self._ready()
+            if model.joins:
+                with self._queue:
+                    more = self._waiting[: self._options.together - 1]
+                    del self._waiting[: len(more)]
+                taken += more
+            self._answer(taken)
+        except Exception as error:  # each caller gets it
+            for request in taken:
+                if not request.done:
+                    request.error, request.done = error, True
+        except BaseException:
+            self._waiting[:0] = [request for request in taken[1:] if not request.done]
             raise
-        except ImportError as error:
-            hint = "install it with: pip install 'diascribe[vlm]'"
-            raise MissingDependencyError(f"a package is missing: {error}", hint=hint) from error
-        except self.torch.OutOfMemoryError as error:
-            raise EngineUnavailableError(f"{folder} does not fit into memory", hint="Use a smaller model.") from error
-        except Exception as error:  # transformers, tokenizers and safetensors raise of all kinds
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            hint = "Check the folder, or fetch the model again with: diascribe models download"
-            raise EngineError(f"the model in {folder} cannot be loaded: {reason}", hint=hint) from error
-        self._grammar = Grammar(self._processor.tokenizer, self._layout_vocabulary())
 
-    def plan(self, messages: Sequence[Message], max_tokens: int) -> Fit:
-        """The request as it fits into the free memory."""
-        if self._layout is None:
-            return Fit(tuple(messages), self._most, Estimate(0, 0, 0))
-        return fit(
-            messages, self._budget(), self._most, lambda tried, pixels: self._estimate(tried, pixels, max_tokens)
-        )
+    def _answer(self, requests: list[_Request]) -> None:
+        """Run these: in one round where they fit together, else one after the other."""
+        model = self._ready()
+        for request in requests:
+            if request.cancelled:
+                request.reply, request.done = Reply("", "cancelled", self.name), True
+        requests = [request for request in requests if not request.done]
+        if len(requests) > 1:
+            try:
+                plans = [model.plan(request.messages, request.max_tokens) for request in requests]
+                fits = not any(plan.notes for plan in plans)
+                if fits and model.fit_together([plan.estimate for plan in plans]):
+                    self._run(requests, plans)
+                    return
+            except Exception as error:  # below, each gets what it deserves
+                if not is_memory_error(error) and not isinstance(error, MemoryShortError):
+                    raise
+            free_caches()
+        for request in requests:
+            try:
+                self._alone(request)
+            except Exception as error:  # the others are not to blame
+                request.error, request.done = error, True
 
-    def run(
-        self,
-        planned: Fit,
-        schema: Schema | None,
-        max_tokens: int,
-        on_text: OnText | None,
-        cancel: threading.Event | None,
-    ) -> Reply:
-        """One reply."""
+    def _alone(self, request: _Request) -> None:
+        """Run one request, giving up what must be."""
+        while True:
+            try:
+                model = self._ready()
+                self._with_less(request, model.plan(request.messages, request.max_tokens))
+            except MemoryShortError:
+                if len(self._ways) < 2 or request.cancelled:
+                    raise
+            else:
+                return
+            self._drop()  # outside of the handler, so that nothing holds on to what is in memory
+            self._ways.pop(0)
+
+    def _with_less(self, request: _Request, plan: Fit) -> None:
+        """Run a request as planned; when memory runs out all the same, once more with less."""
+        memory = self._tried(request, plan)
+        if not memory:
+            return
+        free_caches()
+        fewer = with_fewer(plan.messages)
+        if fewer is not None:
+            plan = replace(plan, messages=fewer, notes=(*plan.notes, "memory ran out: an example left out"))
+        else:
+            pixels = plan.max_pixels // 2
+            note = f"memory ran out: pictures of at most {pixels / 1e6:.2f} megapixels"
+            plan = replace(plan, max_pixels=pixels, notes=(*plan.notes, note))
+        memory = self._tried(request, plan)
+        if memory:
+            free_caches()
+            raise MemoryShortError(f"memory ran out: {memory}", hint="Use a smaller model or smaller pictures.")
+
+    def _tried(self, request: _Request, plan: Fit) -> str:
+        """Run a request as planned; "" where it went well, else what is said about the memory that ran out."""
+        try:
+            self._run([request], [plan])
+        except Exception as error:
+            if not is_memory_error(error):
+                raise
+            return (str(error).splitlines() or [type(error).__name__])[0]
+        return ""
+
+    def _run(self, requests: Sequence[_Request], plans: Sequence[Fit]) -> None:
+        model = self._ready()
         start = time.perf_counter()
-        inputs = self._inputs(planned)
-        prepared = time.perf_counter()
-        prompt = inputs["input_ids"].shape[1]
-        watch = _Watch(self._processor.tokenizer, on_text, cancel, prepared)
-        watching = type("Watching", (self.transformers.StoppingCriteria,), {"__call__": watch.stop})()
-        more: dict[str, Any] = {}
-        if schema is not None:
-            more["logits_processor"] = [self._grammar.processor(schema, prompt)]
-        with self.torch.inference_mode():
-            out = self._model.generate(
-                **inputs, max_new_tokens=max_tokens, do_sample=False, temperature=None, top_p=None, top_k=None,
-                streamer=watch, stopping_criteria=[watching], **more,
-            )  # fmt: skip
-        tokens = int(out.shape[1]) - prompt
-        text = self._processor.tokenizer.decode(out[0, prompt:], skip_special_tokens=True)
-        finish: Finish = "stop"
-        if watch.cancelled:
-            finish = "cancelled"
-        elif tokens >= max_tokens and int(out[0, -1]) not in self._ends():
-            finish = "length"
-        done = time.perf_counter()
-        timings = {"prepare": prepared - start, "first_token": watch.first or 0.0, "generate": done - prepared}
-        return Reply(text, finish, "", prompt, tokens, (), timings)
-
-    @property
-    def _most(self) -> int:
-        return self._options.most * self._options.unit**2
-
-    def _load(self, folder: Path) -> Any:
-        more: dict[str, Any] = {}
-        if self._options.precision == "nf4":
-            kept = _KEPT if "qwen" in self._config.model_type else _OTHERS
-            more["quantization_config"] = self.transformers.BitsAndBytesConfig(
-                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=self.torch.bfloat16, llm_int8_skip_modules=kept,
-            )  # fmt: skip
-        model = self.transformers.AutoModelForImageTextToText.from_pretrained(
-            str(folder), dtype=self.torch.bfloat16, device_map={"": self._device}, attn_implementation="sdpa",
-            local_files_only=True, use_safetensors=True, **more,
-        )  # fmt: skip
-        if self._options.precision == "nf4" and not _is_nested(model):
-            raise EngineError("the weights were not quantised twice", hint="use bitsandbytes 0.50")
-        if self._options.lora is not None:
-            import peft
-
-            model = peft.PeftModel.from_pretrained(model, str(self._options.lora), local_files_only=True)
-        model.eval()
-        return model
-
-    def _inputs(self, planned: Fit) -> Any:
-        turns, images = [], []
-        unit = self._options.unit
-        for message in planned.messages:
-            parts: list[dict[str, str]] = []
-            for part in message.parts:
-                if isinstance(part, str):
-                    parts.append({"type": "text", "text": part})
-                    continue
-                parts.append({"type": "image"})
-                images.append(self._sized(part, planned.max_pixels))
-            turns.append({"role": message.role, "content": parts})
-        text = self._processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        more = {"do_resize": False} if self._layout is not None and images else {}
-        inputs = self._processor(
-            text=[text], images=images or None, return_tensors="pt", **({"images_kwargs": more} if more else {})
-        )
-        if self._layout is not None and images:
-            wanted = sum((image.width // unit) * (image.height // unit) for image in images)
-            assert wanted == int(inputs["image_grid_thw"].prod(dim=1).sum()) // self._layout.patches_per_token
-        return inputs.to(self._model.device)
-
-    def _sized(self, image: Image.Image, most: int) -> Image.Image:
-        """The picture in the size that was counted on."""
-        image = flattened(image)
-        if self._layout is None:
-            return image
-        unit = self._options.unit
-        size = fitted(image.size, unit, min(self._options.least * unit * unit, most), most)
-        return image.resize(size, Image.Resampling.BICUBIC) if size != image.size else image
-
-    def _estimate(self, messages: Sequence[Message], pixels: int, max_tokens: int) -> Estimate:
-        assert self._layout is not None
-        options = self._options
-        sizes = [image.size for message in messages for image in message.images]
-        pictures = image_tokens(sizes, options.unit, min(options.least * options.unit**2, pixels), pixels)
-        words = sum(len(self._processor.tokenizer(message.text)["input_ids"]) + 8 for message in messages)
-        return predict(self._layout, pictures, words, max_tokens, nf4=options.precision == "nf4")
-
-    def _budget(self) -> int:
-        """Bytes that a request may take now, over the weights."""
-        free, limit = self._free(), self._limit()
-        if limit is None:
-            return free - _RESERVE
-        assert self._layout is not None
-        weights = weight_bytes(self._layout, nf4=self._options.precision == "nf4")
-        return min(free, int(limit * 2**30) - weights)
-
-    def _free(self) -> int:
-        if self._device == "cpu":
-            import psutil
-
-            return int(psutil.virtual_memory().available)
-        free, _ = self.torch.cuda.mem_get_info()
-        unused = self.torch.cuda.memory_reserved() - self.torch.cuda.memory_allocated()
-        return int(free + unused)
-
-    def _limit(self) -> float | None:
-        return self._options.max_ram if self._device == "cpu" else self._options.max_vram
-
-    def _check_weights_fit(self) -> None:
-        if self._layout is None:
-            return
-        need = weight_bytes(self._layout, nf4=self._options.precision == "nf4")
-        limit = self._limit()
-        have = self._free() - _RESERVE if limit is None else min(self._free(), int(limit * 2**30))
-        if need > have:
-            raise EngineUnavailableError(
-                f"the weights need {need / 2**30:.2f} GiB, {max(0, have) / 2**30:.2f} GiB are free",
-                hint="Use a smaller model or nf4, or allow more with DIASCRIBE_MAX_VRAM or DIASCRIBE_MAX_RAM.",
+        jobs = [
+            Job(plan, request.schema, request.max_tokens, request.row())
+            for request, plan in zip(requests, plans, strict=True)
+        ]
+        gone = (self._ways[0].note,) if self._ways[0].note else ()
+        plain = (model.why_plain,) if model.why_plain else ()
+        for request, job, reply in zip(requests, jobs, model.run(jobs), strict=True):
+            request.error = job.row.error
+            request.reply = replace(
+                reply,
+                engine=self.name,
+                notes=(*gone, *plain, *job.planned.notes),
+                timings={"wait": start - request.asked, **reply.timings},
             )
+            request.done = True
 
-    def _measure(self) -> Layout | None:
-        """The layout of a model of the Qwen family, counted on the meta device; None for others: not predicted."""
-        if "qwen" not in self._config.model_type:
-            return None
-        with self.torch.device("meta"):
-            empty = self.transformers.AutoModelForImageTextToText.from_config(self._config, dtype=self.torch.bfloat16)
-        counts = {"language": 0, "embedding": 0, "vision": 0}
-        for name, weights in empty.named_parameters():  # tied ones once
-            part = "vision" if ".visual." in name else "language" if ".layers." in name else "embedding"
-            counts[part] += weights.numel()
-        return Layout.of(self._config.to_dict(), counts)
+    def _ready(self) -> Loaded:
+        """The model in memory, in the first way in which it fits."""
+        self._ways = self._ways or ways(self._options)
+        while self._model is None:
+            self.state, self.why, self.loaded = "loading", "", 0.0
+            try:
+                self._model = Loaded(self._folder, self._options, self._ways[0], self._told)
+            except BaseException as error:
+                last = len(self._ways) < 2 or not isinstance(error, MemoryShortError)
+                if last:
+                    self.state, self.why = "failed", str(error) or type(error).__name__
+                    self._ways = []
+                    free_caches()
+                    raise
+            else:
+                self.state = "ready"
+                break
+            free_caches()
+            self._ways.pop(0)
+        return self._model
 
-    def _layout_vocabulary(self) -> int:
-        return int(self._config.get_text_config().vocab_size)
+    def _told(self, share: float) -> None:
+        self.loaded = share
 
-    def _ends(self) -> set[int]:
-        ends = self._model.generation_config.eos_token_id
-        return set(ends) if isinstance(ends, list) else {ends, self._processor.tokenizer.eos_token_id}
-
-
-class _Watch:
-    """Told every token by `generate`: passes the text on, notes the time of the first, says when to stop."""
-
-    def __init__(self, tokenizer: Any, on_text: OnText | None, cancel: threading.Event | None, start: float) -> None:
-        self._tokenizer, self._on_text, self._cancel, self._start = tokenizer, on_text, cancel, start
-        self._tokens: list[int] = []
-        self._given = 0
-        self._prompt_seen = False
-        self.first: float | None = None
-
-    @property
-    def cancelled(self) -> bool:
-        return self._cancel is not None and self._cancel.is_set()
-
-    def put(self, value: Any) -> None:
-        """A streamer's: the prompt first, then token by token."""
-        if not self._prompt_seen:
-            self._prompt_seen = True
-            return
-        if self.first is None:
-            self.first = time.perf_counter() - self._start
-        if self._on_text is not None:
-            self._tokens += value.reshape(-1).tolist()
-            self._tell(final=False)
-
-    def end(self) -> None:
-        if self._on_text is not None:
-            self._tell(final=True)
-
-    def stop(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002 as transformers calls it
-        import torch
-
-        return torch.full((input_ids.shape[0],), self.cancelled, dtype=torch.bool, device=input_ids.device)
-
-    def _tell(self, *, final: bool) -> None:
-        text = self._tokenizer.decode(self._tokens, skip_special_tokens=True)
-        if text.endswith("\ufffd") and not final:  # half a letter
-            return
-        if len(text) > self._given:
-            assert self._on_text is not None
-            self._on_text(text[self._given :])
-            self._given = len(text)
-
-
-def _processor(transformers: Any, folder: str, model_type: str) -> Any:
-    """The processor of a model, with Pillow instead of torchvision and without what it would need for video.
-
-    Raises:
-        EngineError: the folder holds no image processor or no tokenizer.
-    """
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES  # type: ignore[attr-defined]
-
-    kind = getattr(transformers, PROCESSOR_MAPPING_NAMES[model_type])
-    stills = type(kind.__name__, (kind,), {"check_argument_for_proper_class": lambda *_: None})
-    parts: dict[str, Callable[[], Any]] = {
-        "tokenizer": lambda: transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True),
-        "image_processor": lambda: transformers.AutoImageProcessor.from_pretrained(
-            folder, local_files_only=True, backend="pil"
-        ),
-        "video_processor": lambda: None,
-    }
-    made = {name: parts[name]() for name in kind.get_attributes()}
-    template = getattr(made["tokenizer"], "chat_template", None)
-    if not template and (file := Path(folder) / "chat_template.jinja").is_file():
-        template = file.read_text("utf-8")
-    if not hasattr(made["tokenizer"], "backend_tokenizer") or not template:
-        raise EngineError(f"{folder} has no usable tokenizer or chat template", hint="Fetch the model again.")
-    return stills(**made, chat_template=template)
-
-
-def _is_nested(model: Any) -> bool:
-    states = [
-        state for module in model.modules() if (state := getattr(getattr(module, "weight", None), "quant_state", None))
-    ]
-    return bool(states) and all(state.nested for state in states)
-
-
-def _free() -> None:
-    """Give memory back to the system and the GPU."""
-    gc.collect()
-    torch, _ = import_stack()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    def _drop(self) -> None:
+        self._model = None
+        self.state, self.why, self.loaded = "absent", "", 0.0
+        free_caches()

@@ -1,0 +1,429 @@
+"""A model of transformers in memory: weights, tokenizer, image processor; what fits, and one round of replies.
+
+Loads from a folder, in NF4 (embeddings and head unquantised, the vision tower as asked) or bf16, with sdpa attention.
+Knows nothing of turns between requests and of what to do when memory is short: that is `vlm.engines.qwen`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import inspect
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from PIL import Image
+
+from diagram.errors import EngineError, MissingDependencyError
+from vlm.engine import Message, Reply, Schema
+from vlm.engines.watch import Row, Watch
+from vlm.grammar import Grammar
+from vlm.memory import Estimate, Fit, Layout, MemoryShortError, fit, image_tokens, predict, weight_bytes
+from vlm.pictures import fitted, flattened
+from vlm.stack import import_stack
+
+_RESERVE: Final = 512 << 20  # of free memory that is left to others: the driver, the desktop, the built-in reader
+_KEPT: Final = ["model.visual", "lm_head"]  # not quantised; leaving lm_head out of this list crashes where it is tied
+_OTHERS: Final = ["model.vision_tower", "model.multi_modal_projector", "model.connector", "lm_head"]
+_PROBE: Final = 12  # tokens by which compiled decoding is held against plain decoding
+_BUCKET: Final = 2048  # static caches come in multiples of so many tokens, so that few shapes are compiled
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a model is run. device: "auto", "cpu" or "cuda". max_vram, max_ram: GiB. lora: a folder with an adapter.
+
+    unit, least, most: a token is a square of `unit` pixels; a picture gets between `least` and `most` of them.
+    together: requests that are answered in one round where they wait together and fit. compiler: of `torch.compile`
+    ("inductor", "cudagraphs" …), which then runs single tokens over a cache of fixed size; "": none.
+    """
+
+    precision: Literal["nf4", "bf16"] = "nf4"
+    device: str = "auto"
+    max_vram: float | None = None
+    max_ram: float | None = None
+    lora: Path | None = None
+    unit: int = 28
+    least: int = 256
+    most: int = 1280
+    together: int = 4
+    compiler: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a model runs. tower_nf4: its vision tower in 4 bit too. note: what was given up for it."""
+
+    device: Literal["cpu", "cuda"]
+    tower_nf4: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request of a round as it will be run."""
+
+    planned: Fit
+    schema: Schema | None
+    max_tokens: int
+    row: Row
+
+
+def ways(options: Options) -> list[Way]:
+    """Where a model may run, the best first; the next is taken when the memory does not suffice."""
+    torch, _ = import_stack()
+    if options.device == "cpu" or (options.device == "auto" and not torch.cuda.is_available()):
+        return [Way("cpu")]
+    found = [Way("cuda")]
+    if options.precision == "nf4":
+        found.append(Way("cuda", tower_nf4=True, note="memory is short: the vision tower in 4 bit"))
+    if options.device == "auto":
+        found.append(Way("cpu", note="memory of the GPU is short: on the CPU, which is slow"))
+    return found
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Whether this says that memory ran out, of the GPU or of the machine."""
+    torch, _ = import_stack()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    )
+
+
+def free_caches() -> None:
+    """Give memory back to the system and the GPU."""
+    gc.collect()
+    torch, _ = import_stack()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+class Loaded:
+    """See above. told: called with the share of the weights that is in memory.
+
+    Raises:
+        MemoryShortError: the weights do not fit. EngineError: they cannot be loaded. MissingDependencyError: packages.
+    """
+
+    def __init__(self, folder: Path, options: Options, way: Way, told: Callable[[float], None]) -> None:
+        self.torch, self.transformers = import_stack()
+        self._options, self._way = options, way
+        self._fast = options.compiler
+        self._cache: Any = None
+        try:
+            self._config = self.transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)
+            self._processor = _processor(self.transformers, str(folder), self._config.model_type)
+            self._layout = self._measure()
+            self._check_weights_fit()
+            with _telling(self.transformers, told):
+                self._model = self._load(folder)
+        except (EngineError, MissingDependencyError):
+            raise
+        except ImportError as error:
+            hint = "install it with: pip install 'diascribe[vlm]'"
+            raise MissingDependencyError(f"a package is missing: {error}", hint=hint) from error
+        except Exception as error:  # transformers, tokenizers and safetensors raise of all kinds
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if is_memory_error(error):
+                raise MemoryShortError(f"{folder} does not fit into memory: {reason}") from None
+            hint = "Check the folder, or fetch the model again with: diascribe models download"
+            raise EngineError(f"the model in {folder} cannot be loaded: {reason}", hint=hint) from error
+        self._grammar = Grammar(self._processor.tokenizer, self._vocabulary())
+        self.why_plain = ""
+        if self._fast:
+            self._check_compiled()
+
+    @property
+    def joins(self) -> bool:
+        """Whether several requests can be answered in one round."""
+        return self._layout is not None and not self._fast
+
+    def plan(self, messages: Sequence[Message], max_tokens: int) -> Fit:
+        """The request as it fits into the free memory.
+
+        Raises:
+            MemoryShortError: it does not, whatever is left out.
+        """
+        if self._layout is None:
+            return Fit(tuple(messages), self._most, Estimate(0, 0, 0))
+        return fit(
+            messages, self._budget(), self._most, lambda tried, pixels: self._estimate(tried, pixels, max_tokens)
+        )
+
+    def fit_together(self, estimates: Sequence[Estimate]) -> bool:
+        """Whether these fit into the free memory at once; shorter ones are filled up to the longest."""
+        return len(estimates) * max(one.working for one in estimates) <= self._budget()
+
+    def run(self, jobs: Sequence[Job]) -> list[Reply]:
+        """The replies of one round, in order. Without names and notes; rows tell what came and how it ended."""
+        start = time.perf_counter()
+        inputs = self._inputs([job.planned for job in jobs])
+        prepared = time.perf_counter()
+        prompt = inputs["input_ids"].shape[1]
+        lengths = inputs["attention_mask"].sum(dim=1).tolist()
+        ends = self._ends()
+        watch = Watch([job.row for job in jobs], ends, self._decode)
+        stops = type("Watching", (self.transformers.StoppingCriteria,), {"__call__": watch.stop})()
+        more: dict[str, Any] = {}
+        if any(job.schema is not None for job in jobs):
+            more["logits_processor"] = [self._grammar.processor([job.schema for job in jobs], prompt)]
+        most = max(job.max_tokens for job in jobs)
+        with self.torch.inference_mode():
+            self._generate(
+                **inputs, max_new_tokens=most, do_sample=False, temperature=None, top_p=None, top_k=None,
+                pad_token_id=self._filling(ends), streamer=watch, stopping_criteria=[stops], **more,
+            )  # fmt: skip
+        done = time.perf_counter()
+        return [
+            Reply(
+                self._decode(job.row.tokens),
+                job.row.finish or "length",
+                "",
+                length,
+                len(job.row.tokens),
+                (),
+                {"prepare": prepared - start, "first_token": job.row.first or 0.0, "generate": done - prepared},
+            )
+            for job, length in zip(jobs, lengths, strict=True)
+        ]
+
+    def _decode(self, tokens: list[int]) -> str:
+        text: str = self._processor.tokenizer.decode(tokens, skip_special_tokens=True)
+        return text
+
+    def _generate(self, **inputs: Any) -> None:
+        """`generate`, with compiled single tokens where that is asked for and holds."""
+        if not self._fast:
+            self._model.generate(**inputs)
+            return
+        plain: Any = self._model.forward
+        length = inputs["input_ids"].shape[1] + inputs["max_new_tokens"]
+        length = -(-length // _BUCKET) * _BUCKET
+        if self._cache is None or self._cache[0] != length:
+            self._cache = length, self.transformers.StaticCache(self._config.get_text_config(), max_cache_len=length)
+            self._compiled = self.torch.compile(plain, backend=self._fast, dynamic=False)
+        self._cache[1].reset()
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            tokens = kwargs.get("input_ids")
+            return (self._compiled if tokens is not None and tokens.shape[1] == 1 else plain)(*args, **kwargs)
+
+        forward.__signature__ = inspect.signature(plain)  # type: ignore[attr-defined]  # generate looks at it
+        self._model.forward = forward
+        try:
+            self._model.generate(**inputs, past_key_values=self._cache[1], disable_compile=True)
+        finally:
+            self._model.forward = plain
+
+    @property
+    def _most(self) -> int:
+        return self._options.most * self._options.unit**2
+
+    def _load(self, folder: Path) -> Any:
+        more: dict[str, Any] = {}
+        if self._options.precision == "nf4":
+            kept = _KEPT if "qwen" in self._config.model_type else _OTHERS
+            if self._way.tower_nf4:
+                kept = ["lm_head"]
+            more["quantization_config"] = self.transformers.BitsAndBytesConfig(
+                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+                bnb_4bit_compute_dtype=self.torch.bfloat16, llm_int8_skip_modules=kept,
+            )  # fmt: skip
+        model = self.transformers.AutoModelForImageTextToText.from_pretrained(
+            str(folder), dtype=self.torch.bfloat16, device_map={"": self._way.device}, attn_implementation="sdpa",
+            local_files_only=True, use_safetensors=True, **more,
+        )  # fmt: skip
+        if self._options.precision == "nf4" and not _is_nested(model):
+            raise EngineError("the weights were not quantised twice", hint="use bitsandbytes 0.50")
+        if self._options.lora is not None:
+            import peft
+
+            model = peft.PeftModel.from_pretrained(model, str(self._options.lora), local_files_only=True)
+        model.eval()
+        return model
+
+    def _inputs(self, planned: Sequence[Fit]) -> Any:
+        texts, images = [], []
+        for one in planned:
+            turns, shown = [], []
+            for message in one.messages:
+                parts: list[dict[str, str]] = []
+                for part in message.parts:
+                    if isinstance(part, str):
+                        parts.append({"type": "text", "text": part})
+                        continue
+                    parts.append({"type": "image"})
+                    shown.append(self._sized(part, one.max_pixels))
+                turns.append({"role": message.role, "content": parts})
+            texts.append(self._processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+            images.append(shown)
+        more: dict[str, Any] = {}
+        given: Any = [image for shown in images for image in shown]
+        if self._layout is not None and given:
+            more["images_kwargs"] = {"do_resize": False}
+        elif self._layout is None:
+            given = images if given else None
+        if len(texts) > 1:
+            more["text_kwargs"] = {"padding": True, "padding_side": "left"}
+        inputs = self._processor(text=texts, images=given or None, return_tensors="pt", **more)
+        if self._layout is not None and given:
+            unit = self._options.unit
+            wanted = sum((image.width // unit) * (image.height // unit) for image in given)
+            assert wanted == int(inputs["image_grid_thw"].prod(dim=1).sum()) // self._layout.patches_per_token
+        return inputs.to(self._model.device)
+
+    def _sized(self, image: Image.Image, most: int) -> Image.Image:
+        """The picture in the size that was counted on."""
+        image = flattened(image)
+        if self._layout is None:
+            return image
+        unit = self._options.unit
+        size = fitted(image.size, unit, min(self._options.least * unit * unit, most), most)
+        return image.resize(size, Image.Resampling.BICUBIC) if size != image.size else image
+
+    def _estimate(self, messages: Sequence[Message], pixels: int, max_tokens: int) -> Estimate:
+        assert self._layout is not None
+        options = self._options
+        sizes = [image.size for message in messages for image in message.images]
+        pictures = image_tokens(sizes, options.unit, min(options.least * options.unit**2, pixels), pixels)
+        words = sum(len(self._processor.tokenizer(message.text)["input_ids"]) + 8 for message in messages)
+        return predict(self._layout, pictures, words, max_tokens, nf4=options.precision == "nf4")
+
+    def _weights(self) -> int:
+        """Bytes of the weights."""
+        assert self._layout is not None
+        return weight_bytes(self._layout, nf4=self._options.precision == "nf4", tower_nf4=self._way.tower_nf4)
+
+    def _budget(self) -> int:
+        """Bytes that a request may take now, over the weights."""
+        free, limit = self._free(), self._limit()
+        if limit is None:
+            return free - _RESERVE
+        return min(free, int(limit * 2**30) - self._weights())
+
+    def _free(self) -> int:
+        if self._way.device == "cpu":
+            import psutil
+
+            return int(psutil.virtual_memory().available)
+        free, _ = self.torch.cuda.mem_get_info()
+        unused = self.torch.cuda.memory_reserved() - self.torch.cuda.memory_allocated()
+        return int(free + unused)
+
+    def _limit(self) -> float | None:
+        return self._options.max_ram if self._way.device == "cpu" else self._options.max_vram
+
+    def _check_weights_fit(self) -> None:
+        if self._layout is None:
+            return
+        need = self._weights()
+        limit = self._limit()
+        have = self._free() - _RESERVE if limit is None else min(self._free(), int(limit * 2**30))
+        if need > have:
+            raise MemoryShortError(
+                f"the weights need {need / 2**30:.2f} GiB, {max(0, have) / 2**30:.2f} GiB are free",
+                hint="Use a smaller model or nf4, or allow more with DIASCRIBE_MAX_VRAM or DIASCRIBE_MAX_RAM.",
+            )
+
+    def _measure(self) -> Layout | None:
+        """The layout of a model of the Qwen family, counted on the meta device; None for others: not predicted."""
+        if "qwen" not in self._config.model_type:
+            return None
+        with self.torch.device("meta"):
+            empty = self.transformers.AutoModelForImageTextToText.from_config(self._config, dtype=self.torch.bfloat16)
+        counts = {"language": 0, "embedding": 0, "vision": 0}
+        for name, weights in empty.named_parameters():  # tied ones once
+            part = "vision" if ".visual." in name else "language" if ".layers." in name else "embedding"
+            counts[part] += weights.numel()
+        return Layout.of(self._config.to_dict(), counts)
+
+    def _vocabulary(self) -> int:
+        return int(self._config.get_text_config().vocab_size)
+
+    def _ends(self) -> set[int]:
+        ends = self._model.generation_config.eos_token_id
+        found = set(ends) if isinstance(ends, list) else {ends, self._processor.tokenizer.eos_token_id}
+        return {end for end in found if end is not None}
+
+    def _filling(self, ends: set[int]) -> int | None:
+        """What replies that are over are filled up with."""
+        filling: int | None = self._processor.tokenizer.pad_token_id
+        return min(ends, default=None) if filling is None else filling
+
+    def _check_compiled(self) -> None:
+        """Whether compiled decoding says the same as plain decoding here; else it is not used."""
+        said = []
+        compiler = self._fast
+        for self._fast in ("", compiler):
+            row = Row(_PROBE, None, None)
+            turn = Message("user", ("Count from one to twenty.",))
+            try:
+                self.run([Job(Fit((turn,), self._most, Estimate(0, 0, 0)), None, _PROBE, row)])
+            except Exception as error:  # compilers fail in all ways
+                self.why_plain = f"decoding cannot be compiled here: {type(error).__name__}"
+                break
+            said.append(row.tokens)
+        if not self.why_plain and said[0] != said[1]:
+            self.why_plain = "compiled decoding does not say the same here; it is not used"
+        if self.why_plain:
+            self._fast, self._cache = "", None
+
+
+def _counted(rows: Sequence[Any], told: Callable[[float], None]) -> Iterator[Any]:
+    for place, row in enumerate(rows, 1):
+        yield row
+        told(place / len(rows))
+
+
+@contextlib.contextmanager
+def _telling(transformers: Any, told: Callable[[float], None]) -> Iterator[None]:
+    """Tell how far the weights have come, instead of drawing bars."""
+
+    def hook(factory: Any, args: Any, kwargs: Any) -> Any:
+        bar = factory(*args, **{**kwargs, "disable": True})
+        if kwargs.get("desc") != "Loading weights" or not args:
+            return bar
+        rows = list(args[0])
+        return _counted(rows, told)
+
+    before = transformers.utils.logging.set_tqdm_hook(hook)
+    try:
+        yield
+    finally:
+        transformers.utils.logging.set_tqdm_hook(before)
+
+
+def _processor(transformers: Any, folder: str, model_type: str) -> Any:
+    """The processor of a model, with Pillow instead of torchvision and without what it would need for video.
+
+    Raises:
+        EngineError: the folder holds no image processor or no tokenizer.
+    """
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES  # type: ignore[attr-defined]
+
+    kind = getattr(transformers, PROCESSOR_MAPPING_NAMES[model_type])
+    stills = type(kind.__name__, (kind,), {"check_argument_for_proper_class": lambda *_: None})
+    parts: dict[str, Callable[[], Any]] = {
+        "tokenizer": lambda: transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True),
+        "image_processor": lambda: transformers.AutoImageProcessor.from_pretrained(
+            folder, local_files_only=True, backend="pil"
+        ),
+        "video_processor": lambda: None,
+    }
+    made = {name: parts[name]() for name in kind.get_attributes()}
+    template = getattr(made["tokenizer"], "chat_template", None)
+    if not template and (file := Path(folder) / "chat_template.jinja").is_file():
+        template = file.read_text("utf-8")
+    if not hasattr(made["tokenizer"], "backend_tokenizer") or not template:
+        raise EngineError(f"{folder} has no usable tokenizer or chat template", hint="Fetch the model again.")
+    return stills(**made, chat_template=template)
+
+
+def _is_nested(model: Any) -> bool:
+    states = [
+        state for module in model.modules() if (state := getattr(getattr(module, "weight", None), "quant_state", None))
+    ]
+    return bool(states) and all(state.nested for state in states)
