@@ -23,6 +23,7 @@ MEDIA: Final = {
     "png": "image/png",
     "pdf": "application/pdf",
     "dot": "text/vnd.graphviz",
+    "events": "text/event-stream",
 }
 _ALIASES: Final = {"application/bpmn+xml": "bpmn", "text/xml": "bpmn", "text/x-mermaid": "mermaid"}
 

@@ -57,6 +57,10 @@ class NoModelError(DiascribeError):
     """What was asked for needs a vision-language model, and none is set up."""
 
 
+class NotFoundError(InputError):
+    """There is nothing of this name."""
+
+
 class UnsupportedTypeError(InputError):
     """The request's body is of a media type that this resource does not take."""
 
@@ -70,6 +74,7 @@ STATUS: Final[Mapping[type[DiascribeError], int]] = {
     TooLargeError: 413,
     ImageTooLargeError: 413,
     UnsupportedTypeError: 415,
+    NotFoundError: 404,
     BusyError: 429,
     IndexUnusableError: 409,
     NoModelError: 409,
@@ -122,6 +127,12 @@ def answer(error: DiascribeError, request_id: str) -> JSONResponse:
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
     name = "invalid-request" if name == "problem" else name
     return _response(status, name, str(error), request_id, headers, hint=error.hint, retryable=error.retryable, **more)
+
+
+def internal(request_id: str) -> JSONResponse:
+    """The response that tells of a fault of ours."""
+    detail = "internal error; the server's log has it under the request's id"
+    return _response(500, "internal", detail, request_id, {})
 
 
 def install(app: FastAPI) -> None:
@@ -180,8 +191,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:
     LOG.error("internal error", exc_info=error)
-    detail = "internal error; the server's log has it under the request's id"
-    return _response(500, "internal", detail, request_id(request), {})
+    return internal(request_id(request))
 
 
 def _name(place: Sequence[object]) -> str:

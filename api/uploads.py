@@ -26,8 +26,12 @@ _DATA_URL = re.compile(r"data:[\w.+-]*/?[\w.+-]*(?:;[\w.+-]+=[^;,]*)*;base64,", 
 _LISTS: Final = ("formats",)
 
 
-async def picture(request: Request, options: type[Options], most: int, *, needed: bool = True) -> tuple[bytes, Options]:
+async def picture(
+    request: Request, options: type[Options], most: int, *, needed: bool = True, longest: int = 1 << 16
+) -> tuple[bytes, Options]:
     """The bytes of the picture (b"" where none is needed and none came), and the options.
+
+    most: bytes of the picture; longest: bytes of a field of a form.
 
     Raises:
         ProblemError: no picture, or options that are not understood. UnsupportedTypeError: neither form nor JSON nor
@@ -35,7 +39,7 @@ async def picture(request: Request, options: type[Options], most: int, *, needed
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        data, fields = await _form(request, most)
+        data, fields = await _form(request, most, longest)
     elif kind == "application/json":
         data, fields = await run_in_threadpool(_json, await request.body(), most)
     elif kind.startswith("image/") or kind in ("application/pdf", "application/octet-stream"):
@@ -54,10 +58,10 @@ async def picture(request: Request, options: type[Options], most: int, *, needed
     return data, chosen
 
 
-async def _form(request: Request, most: int) -> tuple[bytes | None, dict[str, Any]]:
+async def _form(request: Request, most: int, longest: int) -> tuple[bytes | None, dict[str, Any]]:
     data: bytes | None = None
     fields: dict[str, Any] = {}
-    async with request.form(max_files=1, max_fields=30, max_part_size=1 << 16) as form:
+    async with request.form(max_files=1, max_fields=30, max_part_size=longest) as form:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 if name != "file":
@@ -139,7 +143,7 @@ def body_schema(options: type[BaseModel], *, needed: bool = True) -> dict[str, A
             "type": "object",
             "additionalProperties": False,
             "properties": {name: picture, **properties},
-            **({"required": [name]} if needed else {}),
+            "required": [*([name] if needed else []), *fields.get("required", [])],
         }
 
     return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
@@ -16,10 +17,13 @@ import anyio
 from fastapi import Depends, Request
 
 from api.settings import Service
+from api.upkeep import Keeper
 from diagram.errors import BusyError
+from diagram.progress import AbandonedError, Tell
 from pipeline.crew import Crew
 from pipeline.settings import Settings
 from pipeline.tasks import Ready, Task, make_worker
+from retrieval.examples import Examples
 
 if TYPE_CHECKING:
     from pipeline.draw import Studio
@@ -34,6 +38,8 @@ class App:
         self.settings = service.reader(settings)
         self.service = service
         self.started = time.time()
+        self.keeper = Keeper(self.settings, service.waiting)
+        self.examples = Examples(self.settings.examples_dir, [self.settings.data_dir])
         self._crew: Crew[Task, dict[str, Any]] | None = None
         self._drawing = 0
         self._limiter: anyio.CapacityLimiter | None = None
@@ -53,6 +59,7 @@ class App:
         """End all processes."""
         if self._crew is not None:
             self._crew.close()
+        self.keeper.close()
         if "studio" in self.__dict__:
             self.studio.close()
 
@@ -69,24 +76,24 @@ class App:
 
         return Studio(workers=self.service.crew())
 
-    async def read(self, task: Task, request: Request) -> dict[str, Any]:
-        """The result of a task. A client that goes away while it waits is not worked for.
+    async def read(self, task: Task, request: Request, tell: Tell | None = None) -> dict[str, Any]:
+        """The result of a task. A client that goes away is not worked for any more.
+
+        tell: called, also from other threads, with what the task tells of itself.
 
         Raises:
             FullError: too many wait. LostError: its worker died. And what the task raises.
         """
         asked = time.perf_counter()
-        future = self.crew.submit(task)
-        answer = asyncio.wrap_future(future)
+        cancel = threading.Event()
+        answer = asyncio.wrap_future(self.crew.submit(task, told=tell, cancel=cancel))
+        if tell is not None:
+            tell("stage", "waiting")
         try:
-            while not answer.done():
-                await asyncio.wait((answer,), timeout=1.0)
-                if not answer.done() and not future.running() and await request.is_disconnected():
-                    break
-            if not answer.done():
-                raise BusyError("the client has gone")
+            await waited(answer, request)
             found = answer.result()
         finally:
+            cancel.set()
             answer.cancel()
         if "timings" in found:
             found["timings"]["total"] = time.perf_counter() - asked
@@ -106,6 +113,18 @@ class App:
             return await anyio.to_thread.run_sync(lambda: work(self.studio), limiter=self._limiter)
         finally:
             self._drawing -= 1
+
+
+async def waited(answer: asyncio.Future[Any], request: Request) -> None:
+    """Return when the answer is there.
+
+    Raises:
+        AbandonedError: the client has gone.
+    """
+    while not answer.done():
+        await asyncio.wait((answer,), timeout=1.0)
+        if not answer.done() and await request.is_disconnected():
+            raise AbandonedError("the client has gone")
 
 
 def shared(request: Request) -> App:

@@ -19,6 +19,7 @@ from multiprocessing.connection import wait
 from typing import Final, Generic, Self, TypeVar
 
 from diagram.errors import BusyError, DiascribeError
+from diagram.progress import Tell
 from pipeline.workers import Lost, Worker
 
 T = TypeVar("T")
@@ -59,6 +60,8 @@ class _Call(Generic[T, R]):
     item: T
     timeout: float
     answer: Future[R]
+    told: Tell | None
+    cancel: threading.Event | None
 
 
 class Crew(Generic[T, R]):
@@ -95,8 +98,18 @@ class Crew(Generic[T, R]):
         for thread in self._threads:
             thread.start()
 
-    def submit(self, item: T, timeout: float | None = None) -> Future[R]:
+    def submit(
+        self,
+        item: T,
+        timeout: float | None = None,
+        *,
+        told: Tell | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Future[R]:
         """The answer to come. A future that is cancelled before its turn is never worked on.
+
+        told: called, from another thread, with what the work tells of itself. cancel: set by the caller to let work
+        that has begun end at its next stage, with an `AbandonedError`.
 
         Raises:
             FullError: too many calls wait.
@@ -108,7 +121,7 @@ class Crew(Generic[T, R]):
                 raise FullError(self._pending - self._busy, self._wait_for_room())
             self._pending += 1
         answer: Future[R] = Future()
-        self._calls.put(_Call(item, timeout or self._timeout, answer))
+        self._calls.put(_Call(item, timeout or self._timeout, answer, told, cancel))
         return answer
 
     def load(self) -> Load:
@@ -183,8 +196,9 @@ class Crew(Generic[T, R]):
         with self._lock:
             self._busy += 1
         start = time.monotonic()
-        worker.start(0, call.item)
-        result = self._finish(worker, call.timeout)
+        listens = call.told is not None or call.cancel is not None
+        worker.start(0, call.item, (call.told or _nobody) if listens else None)
+        result = self._finish(worker, call.timeout, call.cancel)
         with self._lock:
             self._busy -= 1
             took = time.monotonic() - start
@@ -197,13 +211,24 @@ class Crew(Generic[T, R]):
         else:
             call.answer.set_result(result)
 
-    def _finish(self, worker: Worker[T, R | DiascribeError], timeout: float) -> R | DiascribeError | Lost:
+    def _finish(
+        self, worker: Worker[T, R | DiascribeError], timeout: float, cancel: threading.Event | None = None
+    ) -> R | DiascribeError | Lost:
         """What comes of the item at work, which has `timeout` seconds."""
+        told = False
         while True:
+            pause = 0.1 if cancel is not None and not told else 0.5
             with contextlib.suppress(OSError):
-                wait([worker.pipe], timeout=min(0.5, max(0.0, worker.since + timeout - time.monotonic())))
+                wait([worker.pipe], timeout=min(pause, max(0.0, worker.since + timeout - time.monotonic())))
+            if cancel is not None and cancel.is_set() and not told:
+                worker.cancel()
+                told = True
             if self._closed:
                 worker.kill()
                 return Lost("the server was stopped")
             if (done := worker.finished(timeout)) is not None:
                 return done[1]
+
+
+def _nobody(_kind: str, _value: str) -> None:
+    """Listens to nothing: the work is only to be one that can be cancelled."""

@@ -13,6 +13,7 @@ from PIL import Image
 
 from diagram.model import Description
 from diagram.narrate import narrate
+from diagram.progress import stage
 from pipeline.build import Describer, describer
 from pipeline.retrieve import Retrieval, shared
 from pipeline.settings import Settings
@@ -53,6 +54,7 @@ def describe_page(
     Raises:
         InputError: the page cannot be decoded.
     """
+    stage("load")
     start = time.perf_counter()
     image = upload.page(number)
     loaded = time.perf_counter() - start

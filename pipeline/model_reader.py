@@ -17,6 +17,7 @@ from diagram.errors import EngineError, MissingDependencyError
 from diagram.kinds import Language
 from diagram.model import Description, Diagram, Example
 from diagram.narrate import narrate
+from diagram.progress import AbandonedError, cancelled, stage, token
 from vlm.prompt import Hints, Line, to_draft, to_read
 from vlm.reconcile import Evidence, Policy, reconcile
 from vlm.reply import SCHEMA, Answer, decode
@@ -61,8 +62,14 @@ class ModelReader:
         looked = time.perf_counter()
         language = self.language or (seen.diagram.language if seen else "en")
         request = to_read(image, language, examples, Hints(lines, seen.diagram if seen else None))
+        stage("model")
+        cancel = cancelled()
         try:
-            reply = self.engine.generate(request, schema=SCHEMA, max_tokens=self.max_tokens)
+            reply = self.engine.generate(
+                request, schema=SCHEMA, max_tokens=self.max_tokens, on_text=token, cancel=cancel
+            )
+            if cancel is not None and cancel.is_set():
+                raise AbandonedError("nobody waits for this any more")
             answer = decode(reply.text)
         except (EngineError, MissingDependencyError) as error:
             if seen is None or self.required:

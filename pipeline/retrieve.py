@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from diagram.errors import DiascribeError, IndexUnusableError, MissingIndexError
 from diagram.model import Description, Diagram
+from diagram.progress import stage
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ class Retrieval:
         """
         if not self._settings.examples:
             return found
+        stage("examples")
         start = time.perf_counter()
         try:
             if not self.ready():

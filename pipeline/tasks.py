@@ -16,12 +16,18 @@ from typing import Any, Final, Literal
 
 from diagram.errors import DiascribeError, MissingIndexError
 from diagram.model import Description
+from diagram.progress import stage
 from pipeline.settings import Settings
 from vision.load import Upload, open_upload
 
 Lang = Literal["auto", "en", "ru"]
 MARKDOWN: Final = "markdown"
 """A form that is not in `FORMATS`: title, text and table in one Markdown text."""
+STAGES: Final = (
+    "waiting", "load", "prepare", "text", "shapes", "reread", "connectors", "beneath", "assemble", "narrate",
+    "examples", "model", "write",
+)  # fmt: skip
+"""What `diagram.progress` tells of a `Describe`, in this order; some may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ class _Hands:
         reader = self._reader(task.engine, task.lang)
         upload = open_upload(task.data, settings.limits)
         image, found = describe_page(upload, task.page - 1, settings, reader, self._retrieval_for(settings))
+        stage("write")
         start = time.perf_counter()
         outputs = {name: written(found, name) for name in task.outputs}
         found = replace(found, timings={**found.timings, "write": time.perf_counter() - start})

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
+
+from diagram.progress import Kind, Tell, listening
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,6 +31,17 @@ class Lost:
 
     reason: str
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the work told of itself."""
+
+    kind: Kind
+    value: str
+
+
+_CANCEL: Final = "cancel"
 
 
 def run_all(
@@ -71,15 +86,22 @@ class Worker(Generic[T, R]):
         self._process: SpawnProcess = context.Process(target=_serve, args=(make, theirs), daemon=True)
         self._process.start()
         theirs.close()
+        self._told: Tell | None = None
         self.item: int | None = None
         self.since = 0.0
         self.usable = True
 
-    def start(self, index: int, item: T) -> None:
-        """Hand it an item, under a number of the caller's."""
+    def start(self, index: int, item: T, told: Tell | None = None) -> None:
+        """Hand it an item, under a number of the caller's. told: called by `finished` with what the work tells."""
         self.item, self.since = index, time.monotonic()
+        self._told = told
         with contextlib.suppress(OSError):  # where it is gone, `finished` will tell
-            self.pipe.send(item)
+            self.pipe.send((item, told is not None))
+
+    def cancel(self) -> None:
+        """Let the item at work, if it was started with `told`, end at its next stage; its result is an error then."""
+        with contextlib.suppress(OSError):
+            self.pipe.send(_CANCEL)
 
     def finished(self, timeout: float) -> tuple[int, R | Lost] | None:
         """The result of the item at work, once there is one or it is lost."""
@@ -91,6 +113,10 @@ class Worker(Generic[T, R]):
                 result = cast("R | Lost", self.pipe.recv())
             except (EOFError, OSError):
                 result = self._died()
+            if isinstance(result, _Told):
+                if self._told is not None:
+                    self._told(result.kind, result.value)
+                return None
         elif time.monotonic() - self.since >= timeout:
             result = Lost(f"given up after {timeout:.0f} s", "a smaller picture takes less time")
             self.kill()
@@ -128,15 +154,44 @@ def _serve(make: Callable[[], Callable[[T], R]], pipe: Connection) -> None:
     work: Callable[[T], R] | None = None
     while True:
         try:
-            item = cast("T", pipe.recv())
+            order = pipe.recv()
         except (EOFError, OSError):
             return
+        if order == _CANCEL:  # it came after the end of what it was meant for
+            continue
+        item, listens = cast("tuple[T, bool]", order)
         result: R | Lost
         try:
             work = work or make()
-            result = work(item)
+            with _line(pipe) if listens else contextlib.nullcontext():
+                result = work(item)
         except MemoryError:
             result = Lost("there is not enough memory", "use fewer --jobs or a smaller picture")
         except Exception as error:  # a fault of ours: name it, go on with the rest
             result = Lost(f"internal error: {type(error).__name__}: {error}")
         pipe.send(result)
+
+
+@contextlib.contextmanager
+def _line(pipe: Connection) -> Iterator[None]:
+    """Within, what the work tells goes out by the pipe, and a word to cancel that comes in is heeded."""
+    cancel = threading.Event()
+    ended, end = os.pipe()
+
+    def heed() -> None:
+        ready: list[Any] = wait([pipe, ended])
+        if pipe in ready:
+            with contextlib.suppress(EOFError, OSError):
+                pipe.recv()
+            cancel.set()
+
+    thread = threading.Thread(target=heed, daemon=True)
+    thread.start()
+    try:
+        with listening(lambda kind, value: pipe.send(_Told(kind, value)), cancel):
+            yield
+    finally:
+        os.write(end, b"x")
+        thread.join()
+        os.close(end)
+        os.close(ended)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from concurrent.futures import CancelledError, wait
 
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from diagram.errors import UnknownNameError
+from diagram.progress import AbandonedError, stage, token
 from pipeline.crew import Crew, FullError, LostError, OverrunError
 from tests.api_client import wait_until
 
@@ -25,9 +27,21 @@ def make():
             return UnknownNameError("unknown", hint="known: a")
         if item.startswith("sleeps"):
             time.sleep(float(item.split()[1]))
+        if item == "tells":
+            stage("one")
+            token("a piece")
+        while item == "goes on":
+            stage("again")
+            time.sleep(0.01)
         return f"{item} {os.getpid()}"
 
-    return work
+    def told(item: str):
+        try:
+            return work(item)
+        except AbandonedError as error:
+            return error
+
+    return told
 
 
 def test_lost_calls_fail_alone_and_the_place_is_taken_by_a_fresh_worker():
@@ -76,3 +90,17 @@ def test_calls_beyond_those_that_may_wait_are_refused_and_cancelled_ones_never_s
         running.result()
     with pytest.raises(CancelledError):
         waiting.result()
+
+
+def test_work_tells_how_it_goes_and_ends_where_nobody_wants_it_any_more():
+    with Crew(make, "first", size=1, waiting=10, timeout=60) as crew:
+        heard = []
+        pid = crew.submit("tells", told=lambda *told: heard.append(told)).result(60).split()[1]
+        assert heard == [("stage", "one"), ("token", "a piece")]
+        cancel, begun = threading.Event(), threading.Event()
+        abandoned = crew.submit("goes on", told=lambda *_: begun.set(), cancel=cancel)
+        assert begun.wait(60)
+        cancel.set()
+        with pytest.raises(AbandonedError):
+            abandoned.result(60)
+        assert crew.submit("a").result(60) == f"a {pid}"

@@ -13,6 +13,7 @@ from PIL import Image
 
 from diagram.model import Description, Example
 from diagram.narrate import narrate
+from diagram.progress import stage
 from vision.assemble import assemble
 from vision.connectors import trace
 from vision.icons import name_icons
@@ -34,39 +35,45 @@ class VisionReader:
     def describe(self, image: Image.Image, examples: Sequence[Example] = ()) -> Description:
         """Read one picture (any PIL mode). `examples` are carried along; this reader does not need them."""
         clock = _Clock()
+        clock.begin("prepare")
         page = prepare(image)
-        clock.lap("prepare")
+        clock.begin("text")
         text = read_text(page, self._language)
-        clock.lap("text")
+        clock.begin("shapes")
         page = measured(page, text.lines)
         scene = name_icons(page, text.lines, find_shapes(page, text.lines))
-        clock.lap("shapes")
+        clock.begin("reread")
         lines = look_inside(page, text, scene)
-        clock.lap("reread")
+        clock.begin("connectors")
         tracing = trace(page, lines, scene)
-        clock.lap("connectors")
+        clock.begin("beneath")
         lines = look_beneath(page, lines, scene, tracing.connectors, text.language)
-        clock.lap("beneath")
+        clock.begin("assemble")
         reading = Reading(lines, scene, tracing.connectors, (*text.warnings, *tracing.warnings))
         diagram, warnings = assemble(page, reading, text.language)
         if not diagram.nodes:
             warnings.append("no diagram was found in this picture")
-        clock.lap("assemble")
+        clock.begin("narrate")
         told = narrate(diagram)
-        clock.lap("narrate")
+        clock.end()
         return Description(
             diagram, told.title, told.text, told.steps, self.name, tuple(examples), tuple(warnings), clock.laps
         )
 
 
 class _Clock:
-    """Wall-clock seconds per stage."""
+    """Wall-clock seconds per stage; each is told of as it begins."""
 
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
+        self._stage = ""
+        self._since = 0.0
 
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.laps[stage] = now - self._last
-        self._last = now
+    def begin(self, name: str) -> None:
+        self.end()
+        stage(name)
+        self._stage, self._since = name, time.perf_counter()
+
+    def end(self) -> None:
+        if self._stage:
+            self.laps[self._stage] = time.perf_counter() - self._since

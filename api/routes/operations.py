@@ -69,21 +69,27 @@ def _state(app: App) -> dict[str, Any]:
     return {
         "ready": crew.ready > 0 and free > 50 * 2**20,
         "readers": {"workers": crew.workers, "ready": crew.ready},
-        "index": _index(app),
+        "index": {key: value for key, value in index_state(app).items() if key in ("kind", "built", "examples")},
         "disk_free_gb": round(free / 2**30, 3),
         "uptime": round(time.time() - app.started, 1),
     }
 
 
-def _index(app: App) -> dict[str, Any]:
+def index_state(app: App) -> dict[str, Any]:
     """What the folder of the index says, without loading it."""
     import json
 
+    none = {"kind": app.settings.index, "examples": None, "embedder": None, "built_at": None}
     if app.settings.index != "faiss":
-        return {"kind": app.settings.index, "built": None}
+        return {**none, "built": None}
     try:
-        (manifest,) = app.settings.index_dir.glob("manifest.json")
-        count = json.loads(manifest.read_text("utf-8")).get("count")
-    except (ValueError, OSError, AttributeError):
-        return {"kind": "faiss", "built": False}
-    return {"kind": "faiss", "built": True, "examples": count}
+        told = json.loads((app.settings.index_dir / "manifest.json").read_text("utf-8"))
+        return {
+            "kind": "faiss",
+            "built": True,
+            "examples": told["count"],
+            "embedder": told["embedder"]["name"],
+            "built_at": told["built_at"],
+        }
+    except (ValueError, OSError, TypeError, KeyError):
+        return {**none, "built": False}

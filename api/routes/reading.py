@@ -8,12 +8,12 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from api import negotiate
+from api import negotiate, stream
 from api.problems import ProblemError
 from api.schemas import OUTPUTS, Described, DescribeOptions, OcrOptions, OcrOut, SearchOptions, SearchOut
 from api.uploads import body_schema, picture
 from api.work import Shared
-from pipeline.tasks import Describe, Ocr, Search
+from pipeline.tasks import STAGES, Describe, Ocr, Search
 
 router = APIRouter(prefix="/v1", tags=["reading"])
 _FORMS: Final[dict[str, Any]] = {
@@ -24,25 +24,33 @@ _FORMS: Final[dict[str, Any]] = {
 @router.post(
     "/describe",
     openapi_extra=body_schema(DescribeOptions),
-    responses={200: {"model": Described, "content": _FORMS, "description": "The description, in the form asked for."}},
+    responses={
+        200: {
+            "model": Described,
+            "content": {**_FORMS, **stream.SCHEMA},
+            "description": "The description, in the form asked for; or events while it is made.",
+        }
+    },
 )
 async def describe(request: Request, app: Shared) -> Response:
     """Describe the process diagram in a picture: graph, title, text, steps; as JSON or in another form."""
     data, options = await picture(request, DescribeOptions, app.service.max_bytes)
-    form = negotiate.chosen(options.format, request.headers.get("accept", ""), OUTPUTS)
+    accept = request.headers.get("accept", "")
+    streams = stream.wanted(accept)
+    form = options.format or "json" if streams else negotiate.chosen(options.format, accept, OUTPUTS)
     outputs = dict.fromkeys((*options.formats, *(() if form == "json" else (form,))))
-    found = await app.read(
-        Describe(
-            data,
-            options.engine if options.engine != "auto" else app.settings.engine,
-            options.language if options.language != "auto" else app.settings.lang,
-            options.page,
-            tuple(outputs),
-            options.k,
-            options.grounding,
-        ),
-        request,
+    task = Describe(
+        data,
+        options.engine if options.engine != "auto" else app.settings.engine,
+        options.language if options.language != "auto" else app.settings.lang,
+        options.page,
+        tuple(outputs),
+        options.k,
+        options.grounding,
     )
+    if streams:
+        return await stream.events(lambda tell: app.read(task, request, tell), request, STAGES)
+    found = await app.read(task, request)
     if form == "json":
         return JSONResponse(found)
     return Response(found["outputs"][form], media_type=negotiate.media_type(form), headers=_warned(found["warnings"]))
