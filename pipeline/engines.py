@@ -15,6 +15,7 @@ from diagram.errors import MissingDependencyError, UnknownNameError
 if TYPE_CHECKING:
     from pipeline.settings import Settings
     from vlm.engine import Engine
+    from vlm.registry import Model
 
 _PACKAGES: Final = ("torch", "transformers", "accelerate", "llguidance")
 THREE_WAYS: Final = (
@@ -77,9 +78,10 @@ def missing(settings: Settings) -> str:
     return "" if find(model.repository) else f"the weights of {model.id} are not here"
 
 
-def absent_packages() -> list[str]:
-    """What has to be installed before a model can run in this process."""
-    return [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+def absent_packages(model: Model | None = None) -> list[str]:
+    """What has to be installed before a model (any: None) can run in this process."""
+    needed = (*_PACKAGES, *(model.needs if model is not None else ()))
+    return [name for name in needed if importlib.util.find_spec(name) is None]
 
 
 def in_process(settings: Settings) -> bool:

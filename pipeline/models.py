@@ -152,7 +152,7 @@ class Models:
         precision = chosen.precisions[0] if settings.precision == "auto" else settings.precision
         options = Options(
             precision, settings.device, settings.max_vram, settings.max_ram, settings.lora, chosen.unit, least, most,
-            settings.together, settings.compiler,
+            settings.together, settings.compiler, chosen.loader,
         )  # fmt: skip
         return QwenEngine(folder, options, name)
 
@@ -176,6 +176,6 @@ def _folder(model: Model) -> None:
     """
     if model.run == "server" or find(model.repository) is None:
         raise MissingDependencyError(f"there is no model to ask: {model.id} is not here", hint=THREE_WAYS)
-    if absent := absent_packages():
+    if absent := absent_packages(model):
         hint = "install them with: pip install 'diascribe[vlm]'"
         raise MissingDependencyError(f"{model.id} needs {', '.join(absent)}", hint=hint)

@@ -36,6 +36,7 @@ class Model:
     pixels: tuple[int, int] | None = None
     vram_gib: float | None = None
     good_for: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     @property
     def max_pixels(self) -> int | None:

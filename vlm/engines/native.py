@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _RESERVE: Final = 512 << 20  # of free memory that is left to others: the driver
 _KEPT: Final = ["model.visual", "lm_head"]  # not quantised; leaving lm_head out of this list crashes where it is tied
 _OTHERS: Final = ["model.vision_tower", "model.multi_modal_projector", "model.connector", "lm_head"]
 _PROBE: Final = 12  # tokens by which compiled decoding is held against plain decoding
+_BARE: Final = {"got_ocr2": "", "deepseek_ocr2": "<image>\nFree OCR. "}  # models that take no conversation
 _BUCKET: Final = 2048  # static caches come in multiples of so many tokens, so that few shapes are compiled
 
 
@@ -38,7 +40,8 @@ class Options:
 
     unit, least, most: a token is a square of `unit` pixels; a picture gets between `least` and `most` of them.
     together: requests that are answered in one round where they wait together and fit. compiler: of `torch.compile`
-    ("inductor", "cudagraphs" …), which then runs single tokens over a cache of fixed size; "": none.
+    ("inductor", "cudagraphs" …), which then runs single tokens over a cache of fixed size; "": none. loader: a class of
+    transformers; "": the one that the configuration names.
     """
 
     precision: Literal["nf4", "bf16"] = "nf4"
@@ -51,6 +54,7 @@ class Options:
     most: int = 1280
     together: int = 4
     compiler: str = ""
+    loader: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +236,7 @@ class Loaded:
                 load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                 bnb_4bit_compute_dtype=self.torch.bfloat16, llm_int8_skip_modules=kept,
             )  # fmt: skip
-        model = self.transformers.AutoModelForImageTextToText.from_pretrained(
+        model = self._class().from_pretrained(
             str(folder), dtype=self.torch.bfloat16, device_map={"": self._way.device}, attn_implementation="sdpa",
             local_files_only=True, use_safetensors=True, **more,
         )  # fmt: skip
@@ -245,8 +249,18 @@ class Loaded:
         model.eval()
         return model
 
+    def _class(self) -> Any:
+        """The class of the model."""
+        name = self._options.loader or (self._config.architectures or [""])[0]
+        found = getattr(self.transformers, name, None) if name else None
+        if found is None:
+            raise EngineError(f"transformers has no class {name or 'for this model'}", hint="Run it on a server.")
+        return found
+
     def _inputs(self, planned: Sequence[Fit]) -> Any:
         texts, images = [], []
+        if (bare := _BARE.get(self._config.model_type)) is not None:
+            return self._bare(planned[0], bare)
         for one in planned:
             turns, shown = [], []
             for message in one.messages:
@@ -274,6 +288,14 @@ class Loaded:
             wanted = sum((image.width // unit) * (image.height // unit) for image in given)
             assert wanted == int(inputs["image_grid_thw"].prod(dim=1).sum()) // self._layout.patches_per_token
         return inputs.to(self._model.device)
+
+    def _bare(self, planned: Fit, text: str) -> Any:
+        """For models that know one task: the picture, and the words that they were trained with."""
+        shown = [flattened(image) for message in planned.messages for image in message.images]
+        if not shown:
+            raise EngineError("this model reads pictures and takes no questions", hint="Choose one that chats.")
+        inputs = self._processor(images=shown[-1], text=text or None, return_tensors="pt")
+        return inputs.to(self._model.device, dtype=self._model.dtype)
 
     def _sized(self, image: Image.Image, most: int) -> Image.Image:
         """The picture in the size that was counted on."""
@@ -333,7 +355,7 @@ class Loaded:
         if "qwen" not in self._config.model_type:
             return None
         with self.torch.device("meta"):
-            empty = self.transformers.AutoModelForImageTextToText.from_config(self._config, dtype=self.torch.bfloat16)
+            empty = self._class()._from_config(self._config, dtype=self.torch.bfloat16)
         counts = {"language": 0, "embedding": 0, "vision": 0}
         for name, weights in empty.named_parameters():  # tied ones once
             part = "vision" if ".visual." in name else "language" if ".layers." in name else "embedding"
@@ -404,22 +426,42 @@ def _processor(transformers: Any, folder: str, model_type: str) -> Any:
     """
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES  # type: ignore[attr-defined]
 
-    kind = getattr(transformers, PROCESSOR_MAPPING_NAMES[model_type])
+    name = PROCESSOR_MAPPING_NAMES.get(model_type) or _told_processor(Path(folder))
+    kind = getattr(transformers, name or "", None)
+    if kind is None:
+        raise EngineError(f"{folder} does not say what prepares its pictures", hint="Run it on a server.")
     stills = type(kind.__name__, (kind,), {"check_argument_for_proper_class": lambda *_: None})
+
+    def images() -> Any:
+        try:
+            return transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
+        except (ValueError, AttributeError):  # there is none with Pillow
+            return transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+
     parts: dict[str, Callable[[], Any]] = {
         "tokenizer": lambda: transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True),
-        "image_processor": lambda: transformers.AutoImageProcessor.from_pretrained(
-            folder, local_files_only=True, backend="pil"
-        ),
-        "video_processor": lambda: None,
+        "image_processor": images,
     }
-    made = {name: parts[name]() for name in kind.get_attributes()}
+    made = {part: parts.get(part, lambda: None)() for part in kind.get_attributes()}
     template = getattr(made["tokenizer"], "chat_template", None)
     if not template and (file := Path(folder) / "chat_template.jinja").is_file():
         template = file.read_text("utf-8")
-    if not hasattr(made["tokenizer"], "backend_tokenizer") or not template:
-        raise EngineError(f"{folder} has no usable tokenizer or chat template", hint="Fetch the model again.")
+    if not hasattr(made["tokenizer"], "backend_tokenizer"):
+        raise EngineError(f"{folder} has no usable tokenizer", hint="Fetch the model again.")
+    if not hasattr(made["image_processor"], "preprocess"):
+        raise EngineError(f"{folder} has no image processor", hint="Fetch the model again.")
+    if not template and model_type not in _BARE:
+        raise EngineError(f"{folder} has no chat template", hint="Fetch the model again.")
     return stills(**made, chat_template=template)
+
+
+def _told_processor(folder: Path) -> str | None:
+    """The class of the processor as the files of a model name it."""
+    for file in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            if name := json.loads((folder / file).read_text("utf-8")).get("processor_class"):
+                return str(name)
+    return None
 
 
 def _is_nested(model: Any) -> bool:
