@@ -17,6 +17,7 @@ run: $(VENV)/.base  ## read the bundled pictures, draw the bundled texts, output
 	@test -n "$$CI" || exec $(BIN)/diascribe serve --port $(PORT)
 
 test: $(VENV)/.dev
+	PYTHON=$(PYTHON) sh scripts/system-packages.sh chromium
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.dev

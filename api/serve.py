@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any, Final
 
 from api.guard import hashed, is_loopback
@@ -25,10 +25,15 @@ class PortTakenError(InputError):
     """Something listens there already."""
 
 
-def serve(settings: Settings, service: Service, say: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings,
+    service: Service,
+    say: Callable[[str], None],
+    beside: Callable[[str], AbstractContextManager[object]] = nullcontext,
+) -> None:
     """Serve until a signal ends it.
 
-    say: is told where the server listens.
+    say: is told where the server listens. beside: what runs as long as the server, given its address on this machine.
 
     Raises:
         InputError: it cannot listen there, or would be open to others without a key.
@@ -61,8 +66,10 @@ def serve(settings: Settings, service: Service, say: Callable[[str], None]) -> N
     say(f"  what it can do: http://{shown}:{port}/openapi.json; ready yet? http://{shown}:{port}/ready")
     say(f"  try: curl -F file=@PICTURE http://{shown}:{port}/v1/describe -H 'Accept: text/plain'   (Ctrl-C stops)")
     old = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}
+    near = "127.0.0.1" if host in ("0.0.0.0", "::") else shown  # noqa: S104 compared, not bound
     try:
-        server.run(sockets=[listening])  # afterwards raises the signal again that ended it: to be ignored then
+        with beside(f"http://{near}:{port}"):
+            server.run(sockets=[listening])  # afterwards raises the signal again that ended it: to be ignored then
     finally:
         listening.close()
         for number, handler in old.items():

@@ -1,4 +1,4 @@
-"""The command `serve` of the command line; `cli` registers it. Heavy imports stay inside."""
+"""The commands `serve` and `ui` of the command line; `cli` registers them. Heavy imports stay inside."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
+    """Add the commands to the program."""
     app.command()(serve)
+    app.command()(ui)
 
 
 def serve(
@@ -18,9 +19,11 @@ def serve(
     port: Annotated[int, typer.Option(min=-1, max=65535, help="0: any free one.", show_default="8000")] = -1,
     workers: Annotated[int, typer.Option(min=0, help="Reading processes; 0: one per core.")] = 0,
     keyless: Annotated[bool, typer.Option("--keyless", help="Let other machines in without keys.")] = False,
+    page: Annotated[bool, typer.Option(help="Also serve the page for the browser, to this machine.")] = True,
+    page_port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page, or the next free one.")] = 8501,
     new_key: Annotated[bool, typer.Option("--new-key", help="Make an API key, print it, and leave.")] = False,
 ) -> None:
-    """Serve all of this over HTTP: http://127.0.0.1:8000 unless told otherwise."""
+    """Serve all of this: the API on http://127.0.0.1:8000, the page on http://127.0.0.1:8501 unless told otherwise."""
     from pydantic import ValidationError
 
     from api.serve import new_key as made
@@ -40,4 +43,30 @@ def serve(
         first = error.errors()[0]
         print(f"diascribe: setting DIASCRIBE_API_{str(first['loc'][0]).upper()}: {first['msg']}", file=sys.stderr)
         raise typer.Exit(2) from None
-    run(settings(), service, lambda line: print(line, file=sys.stderr, flush=True))
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    if not page:
+        run(settings(), service, say)
+        return
+    key = ""
+    if service.keys:  # the page is a client like others: it gets a key that lives as long as this server
+        from api.guard import hashed
+
+        key, _ = made()
+        service = service.model_copy(update={"keys": (*service.keys, hashed(key))})
+    from pipeline.page import beside
+
+    run(settings(), service, say, lambda address: beside(address, page_port, say, key))
+
+
+def ui(
+    api: Annotated[str, typer.Option(help="Where the API is.")] = "http://127.0.0.1:8000",
+    host: Annotated[str, typer.Option(help="Where to listen; whoever reaches it may use the API.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The page's port.")] = 8501,
+) -> None:
+    """Serve the page alone, beside an API that runs already (its key: DIASCRIBE_UI_KEY)."""
+    from pipeline.page import alone
+
+    raise typer.Exit(alone(api, host, port, lambda line: print(line, file=sys.stderr, flush=True)))

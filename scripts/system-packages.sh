@@ -1,9 +1,10 @@
 #!/bin/sh
 # Install the system packages that Diascribe uses: OCR languages and fonts. Used by make, CI and the Dockerfile.
+# More packages can be named: `system-packages.sh chromium` for the tests of the page.
 # Without root or apt nothing is installed and nothing fails: one line names each missing package and what it brings.
 set -eu
 
-wanted="tesseract-ocr-rus tesseract-ocr-eng fonts-dejavu-core fonts-liberation"
+wanted="tesseract-ocr-rus tesseract-ocr-eng fonts-dejavu-core fonts-liberation $*"
 # A Python from Debian comes without venv; others (python.org, pyenv, the Docker image) bring it.
 if ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
     wanted="$wanted python3 python3-venv"
@@ -14,6 +15,7 @@ brings() {
         tesseract-ocr-rus) echo "reads Cyrillic" ;;
         tesseract-ocr-eng) echo "reads Latin text faster" ;;
         fonts-*) echo "draws Cyrillic on overlays and diagrams" ;;
+        chromium) echo "lets the tests look at the page" ;;
         python3*) echo "makes the virtual environment" ;;
     esac
 }

@@ -25,7 +25,7 @@ from api.serve import bind, new_key
 from tests.api_client import ORDER, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMAND = [sys.executable, "-c", "from pipeline.cli import main; main()", "serve"]
+COMMAND = [sys.executable, "-c", "from pipeline.cli import main; main()", "serve", "--no-page"]
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SUFFIXES = {".ttf", ".xz", ".onnx", ".npz", ".json", ".yaml", ".html", ".js"}
+SUFFIXES = {".ttf", ".xz", ".onnx", ".npz", ".json", ".yaml", ".html", ".js", ".css", ".svg", ".toml", ".woff2"}
 
 
 def test_the_wheel_holds_fonts_bundles_and_weights(tmp_path: Path) -> None:

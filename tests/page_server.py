@@ -1,0 +1,69 @@
+"""The real API and the real page as processes, and Debian's Chromium that looks at them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.api_client import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+
+
+@contextlib.contextmanager
+def running(**env: str) -> Iterator[tuple[str, str]]:
+    """`diascribe serve` with its page: the addresses of the API and of the page."""
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "serve", "--port", "0", "--workers", "1"]
+    with subprocess.Popen(
+        [*command, "--page-port", "18501"], cwd=ROOT, env={**os.environ, **env}, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said: list[str] = []
+        stderr = process.stderr
+        threading.Thread(target=lambda: said.extend(iter(stderr.readline, "")), daemon=True).start()
+
+        def address(words: str) -> str:
+            found = re.search(rf"{words}\S*? (http://[\d.:]+)", "".join(said))
+            return found[1] if found else ""
+
+        try:
+            wait_until(lambda: (address("listens on") and address("people:")) or process.poll() is not None)
+            api, page = address("listens on"), address("people:")
+            assert api, "".join(said)
+            assert page, "".join(said)
+            wait_until(lambda: _answers(f"{page}/_stcore/health") and _answers(f"{api}/ready"))
+            yield api, page
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Any]:
+    """Chromium as the system has it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,250 @@
+"""The page in Debian's Chromium, against the real server: what a person does on each page, on real files."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.page_server import CHROMIUM, ROOT, browser, running
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: scripts/system-packages.sh chromium"),
+]
+EXAMPLES = ROOT / "data" / "examples"
+LONG = 90_000
+XSS = "<img src=x onerror=\"document.title='owned'\">"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running(DIASCRIBE_HISTORY_DIR=str(tmp_path_factory.mktemp("history"))) as (_, page):
+        yield page
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture
+def page(chromium: Any, place: str) -> Iterator[Any]:
+    """A fresh tab of a fresh visitor who speaks English; the page must raise no error."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="en-US", accept_downloads=True)
+    context.set_default_timeout(LONG)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab, faults = context.new_page(), list[str]()
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    yield tab
+    assert not faults
+    assert tab.locator("[data-testid=stException]").count() == 0
+    assert tab.title().endswith("Diascribe")
+    context.close()
+
+
+def described(page: Any, place: str, name: str = "order.png") -> None:
+    page.goto(place)
+    page.set_input_files("[data-testid=stFileUploader] input", EXAMPLES / name)
+    page.wait_for_selector(".list .row")
+
+
+def download(page: Any, press: Any) -> tuple[str, bytes]:
+    with page.expect_download() as waited:
+        press.click()
+    return waited.value.suggested_filename, Path(waited.value.path()).read_bytes()
+
+
+def test_a_dropped_picture_is_described_and_every_form_can_be_kept(page, place):
+    described(page, place)
+    assert page.locator(".list .row").count() == 9
+    assert page.locator(".page .box").count() >= 9
+    # a step chosen in the list lights its box, and the other way round
+    page.locator(".list .row").nth(1).click()
+    assert page.locator(".page .box.on b").inner_text() == "2"
+    page.locator(".page .box", has_text="7").first.click()
+    assert page.locator(".list .row.on p").inner_text() == "Order from supplier"
+    page.keyboard.press("Tab")
+    truth = json.loads((EXAMPLES / "order.json").read_text("utf-8"))
+    for tab, suffix in (
+        ("Text", ".txt"),
+        ("Table", ".md"),
+        ("BPMN", ".bpmn"),
+        ("JSON", ".json"),
+        ("CSV", ".csv"),
+        ("Mermaid", ".mmd"),
+    ):
+        page.get_by_role("tab", name=tab, exact=True).click()
+        shown = page.locator(".sheet:visible")
+        name, data = download(page, shown.locator(".keep"))
+        assert name == f"order{suffix}"
+        assert "Pack goods" in data.decode()
+        shown.locator(".copy").click()
+        assert page.evaluate("navigator.clipboard.readText()") == data.decode()
+        if tab == "JSON":
+            assert {n["text"] for n in json.loads(data)["nodes"]} >= {n["text"] for n in truth["nodes"] if n["text"]}
+    drawn = page.locator(".page img:visible").last
+    assert drawn.evaluate("i => i.complete && i.naturalWidth > 0")
+
+
+def test_a_reload_keeps_what_was_found(page, place):
+    described(page, place)
+    page.wait_for_url(re.compile(r"[?&]d="))
+    page.reload()
+    page.wait_for_selector(".list .row")
+    assert page.locator("h1").inner_text() == "Web shop"
+
+
+def test_a_bundled_example_is_one_click_away(page, place):
+    page.goto(place)
+    page.locator(".card").last.click()
+    page.wait_for_selector(".list .row")
+
+
+def test_a_picture_can_be_pasted(page, place):
+    page.goto(place)
+    page.wait_for_selector("[data-testid=stFileUploaderDropzone]")
+    page.wait_for_timeout(500)
+    page.evaluate(
+        """data => { const carrier = new DataTransfer();
+        carrier.items.add(new File([new Uint8Array(data)], "image.png", {type: "image/png"}));
+        const told = {clipboardData: carrier, bubbles: true, cancelable: true};
+        document.body.dispatchEvent(new ClipboardEvent("paste", told)); }""",
+        list((EXAMPLES / "order.png").read_bytes()),
+    )
+    page.wait_for_selector(".list .row")
+
+
+def test_what_is_no_picture_is_a_sentence_with_a_way_out(page, place):
+    page.goto(place)
+    page.set_input_files(
+        "[data-testid=stFileUploader] input", {"name": "note.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    told = page.locator("[data-testid=stAlert]")
+    told.wait_for()
+    assert "PNG, JPG" in told.inner_text()
+
+
+def test_two_tabs_do_not_mix_even_with_one_address(page, place, chromium):
+    described(page, place)
+    page.wait_for_url(re.compile(r"[?&]d="))
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector(".list .row")
+    other.set_input_files("[data-testid=stFileUploader] input", EXAMPLES / "priyom.png")
+    other.wait_for_selector("h1:not(:text('Web shop'))")
+    other.wait_for_selector(".list .row")
+    assert page.locator("h1").inner_text() == "Web shop"
+    page.reload()
+    page.wait_for_selector(".list .row")
+    assert page.locator("h1").inner_text() == "Web shop"
+
+
+def test_russian_is_chosen_remembered_and_unmixed(page, place):
+    described(page, place)
+    page.get_by_role("button", name="Русский").click()
+    page.get_by_text("Где", exact=False).or_(page.get_by_role("tab", name="Таблица")).first.wait_for()
+    page.wait_for_function("document.documentElement.lang === 'ru'")
+    fresh = page.context.new_page()
+    for path in ("", "draw", "ocr", "correct", "batch", "chat", "library", "history", "service"):
+        fresh.goto(f"{place}/{path}")
+        fresh.locator("h1").wait_for()
+        fresh.wait_for_timeout(400)
+        words = re.findall(r"[A-Za-z]{3,}", visible(fresh))
+        assert set(words) <= ALLOWED, (path, set(words) - ALLOWED)
+
+
+ALLOWED = {"Diascribe", "Ctrl", "PNG", "JPG", "WebP", "BMP", "TIFF", "GIF", "PDF", "BPMN", "Mermaid", "JSON", "CSV"} | {
+    *("API", "ZIP", "XLSX", "CPU", "RAM", "GPU", "diascribe", "serve", "svg", "png", "pdf", "mmd", "bpmn")
+}
+
+
+def visible(page: Any) -> str:
+    """Words on the page, with those in shadow roots, without what a field holds."""
+    return page.evaluate(
+        """() => { const out = []; const walk = (node) => {
+        if (node.nodeType === 3) { if (node.parentElement?.checkVisibility?.({visibilityProperty: true}) &&
+            !node.parentElement.closest('style,script,[data-testid=stIconMaterial],textarea') &&
+            getComputedStyle(node.parentElement).fontSize !== '0px') out.push(node.textContent); return; }
+        if (node.shadowRoot) walk(node.shadowRoot);
+        for (const child of node.childNodes) walk(child); };
+        walk(document.body); return out.join(' '); }"""
+    )
+
+
+def test_words_become_a_picture_while_one_writes(page, place):
+    page.goto(f"{place}/draw")
+    area = page.locator(".editor textarea")
+    area.wait_for()
+    area.fill(f'flowchart TB\n  a[One] --> b["{XSS.replace(chr(34), "")}"]\n')
+    page.wait_for_function("document.title.endsWith('Diascribe')")
+    page.locator(".marks").wait_for()
+    area.fill("flowchart TB\n  a[One] --> b[Two]\n  b ==> ==> c\n")
+    page.locator(".marks .wrong", has_text="3").wait_for()
+    area.fill("1. Anna: packs the parcel\n2. Boris: sends it\n")
+    page.locator(".marks .wrong").wait_for(state="hidden")
+    page.locator("label", has_text="Words").wait_for()
+    page.wait_for_timeout(1500)
+    for form, mark in (
+        ("svg", b"<svg"),
+        ("png", b"\x89PNG"),
+        ("pdf", b"%PDF"),
+        ("mmd", b"flowchart"),
+        ("bpmn", b"<?xml"),
+    ):
+        name, data = download(page, page.get_by_role("button", name=f".{form}"))
+        assert name == f"diagram.{form}"
+        assert data.lstrip().startswith(mark)
+        if form in ("svg", "mmd", "bpmn"):
+            assert "the parcel" in data.decode()
+
+
+def test_only_the_words_of_a_picture(page, place):
+    page.goto(f"{place}/ocr")
+    page.set_input_files("[data-testid=stFileUploader] input", EXAMPLES / "order.png")
+    page.wait_for_selector(".list .row")
+    page.get_by_role("tab", name="JSON").click()
+    _, data = download(page, page.locator(".sheet:visible .keep"))
+    assert "Check order" in [line["text"] for line in json.loads(data)["lines"]]
+    page.get_by_role("tab", name="CSV").click()
+    _, data = download(page, page.locator(".sheet:visible .keep"))
+    assert io.StringIO(data.decode()).readline().startswith("Text,x0")
+
+
+def test_labels_of_pictures_stay_text(page, place):
+    """A picture that holds markup: drawn by the page, read by the page, never run by it."""
+    page.goto(f"{place}/draw")
+    area = page.locator(".editor textarea")
+    area.wait_for()
+    area.fill(f"1. Anna: sends {XSS}\n2. Boris: <b>reads</b> it\n")
+    page.wait_for_timeout(2500)
+    assert page.locator("img[src=x]").count() == 0
+    page.get_by_role("button", name="Go on in Mermaid").click()
+    page.wait_for_timeout(1500)
+    assert page.locator("img[src=x]").count() == 0
+    assert page.title().endswith("Diascribe")
+
+
+def test_the_theme_is_chosen_and_remembered(page, place):
+    page.goto(place)
+    page.get_by_role("button", name="Dark theme").click()
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor === 'rgb(17, 25, 29)'"
+    )
+    page.goto(f"{place}/draw")
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor === 'rgb(17, 25, 29)'"
+    )
+
+
+def test_nothing_is_asked_of_other_machines(page, place):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    described(page, place)
+    assert not [url for url in asked if not url.startswith((place, "data:", "blob:"))]
