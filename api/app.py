@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from api import problems
 from api.guard import Guard
-from api.routes import compatible, drawing, examples, operations, reading
+from api.routes import compatible, drawing, examples, history, operations, reading
 from api.settings import Service
 from api.work import App
 from pipeline.settings import Settings
@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     )
     app.state.shared = shared
     problems.install(app)
-    for part in (reading, drawing, examples, operations, compatible):
+    for part in (reading, drawing, examples, history, operations, compatible):
         app.include_router(part.router)
 
     @app.get("/", include_in_schema=False)

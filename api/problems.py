@@ -28,6 +28,8 @@ from diagram.errors import (
     MissingDependencyError,
 )
 from pipeline.crew import FullError, LostError, OverrunError
+from pipeline.history import NoSuchResultError
+from pipeline.storage import StorageError
 
 MEDIA_TYPE: Final = "application/problem+json"
 LOG: Final = logging.getLogger("diascribe.api")
@@ -78,6 +80,8 @@ STATUS: Final[Mapping[type[DiascribeError], int]] = {
     BusyError: 429,
     IndexUnusableError: 409,
     NoModelError: 409,
+    NoSuchResultError: 404,
+    StorageError: 503,
     MissingDependencyError: 501,
     OverrunError: 504,
     LostError: 503,

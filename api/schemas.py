@@ -171,6 +171,14 @@ class Pixels(BaseModel):
     pages: int
 
 
+class Recorded(BaseModel):
+    """Where a description is in the history. earlier: it was found there, from the same content and settings."""
+
+    id: str = Field(examples=["0f8c6a3e9d1b4c7f8a2e5d6c7b8a9f01"])
+    earlier: bool
+    created: str = Field(description="RFC 3339, UTC.", examples=["2026-11-21T13:02:11.120Z"])
+
+
 class Described(Graph):
     """The graph of a picture and what is told of it."""
 
@@ -183,6 +191,7 @@ class Described(Graph):
     timings: Seconds
     outputs: dict[str, str] = Field(description="The forms that `formats` asked for.")
     image: Pixels
+    history: Recorded | None = Field(default=None, description="null: nothing was recorded.")
 
 
 class LineOut(BaseModel):

@@ -68,6 +68,7 @@ async def _form(request: Request, most: int, longest: int) -> tuple[bytes | None
                     raise ProblemError(f"{name}: files are sent as the field file", status=422)
                 limited(value.size or 0, most)
                 data = await value.read()
+                request.state.upload = value.filename or ""
             elif name == "file":
                 raise ProblemError("file: this is text, not a file", status=422, hint="curl -F file=@NAME")
             elif name in _LISTS:

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 import anyio
 from fastapi import Depends, Request
 
+from api.recorder import Recording
 from api.settings import Service
 from api.upkeep import Keeper
 from diagram.errors import BusyError
 from diagram.progress import AbandonedError, Tell
 from pipeline.crew import Crew
 from pipeline.settings import Settings
-from pipeline.tasks import Ready, Task, make_worker
+from pipeline.store import Store
+from pipeline.tasks import Describe, Ready, Task, make_worker
 from retrieval.examples import Examples
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class App:
         self.started = time.time()
         self.keeper = Keeper(self.settings, service.waiting)
         self.examples = Examples(self.settings.examples_dir, [self.settings.data_dir])
+        self.store = Store(self.settings)
         self._crew: Crew[Task, dict[str, Any]] | None = None
         self._drawing = 0
         self._limiter: anyio.CapacityLimiter | None = None
@@ -62,6 +65,7 @@ class App:
         self.keeper.close()
         if "studio" in self.__dict__:
             self.studio.close()
+        self.store.close()
 
     @property
     def crew(self) -> Crew[Task, dict[str, Any]]:
@@ -77,7 +81,7 @@ class App:
         return Studio(workers=self.service.crew())
 
     async def read(self, task: Task, request: Request, tell: Tell | None = None) -> dict[str, Any]:
-        """The result of a task. A client that goes away is not worked for any more.
+        """The result of a task. A client that goes away is not worked for any more. Descriptions are recorded.
 
         tell: called, also from other threads, with what the task tells of itself.
 
@@ -85,7 +89,11 @@ class App:
             FullError: too many wait. LostError: its worker died. And what the task raises.
         """
         asked = time.perf_counter()
+        recording = Recording(self.store, task, request) if isinstance(task, Describe) else None
+        if recording and (past := await recording.earlier()):
+            return past
         cancel = threading.Event()
+        task = recording.task if recording else task
         answer = asyncio.wrap_future(self.crew.submit(task, told=tell, cancel=cancel))
         if tell is not None:
             tell("stage", "waiting")
@@ -97,7 +105,7 @@ class App:
             answer.cancel()
         if "timings" in found:
             found["timings"]["total"] = time.perf_counter() - asked
-        return found
+        return await recording.kept(found) if recording else found
 
     async def draw(self, work: Callable[[Studio], T]) -> T:
         """What `work` makes with the studio, in a thread.

@@ -264,6 +264,35 @@ class Description:
             **({"evidence": dict(self.evidence)} if self.evidence else {}),
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Description:
+        """Build from the JSON form.
+
+        Raises:
+            InvalidDiagramError: the graph or a step breaks the contract.
+        """
+        diagram = Diagram.from_json(data)
+        try:
+            return cls(
+                diagram,
+                str(data.get("title", "")),
+                str(data.get("text", "")),
+                tuple(
+                    Step(s["number"], s["text"], s["node"], s["role"], tuple(s["next"]), tuple(s["branches"]))
+                    for s in data.get("steps", ())
+                ),
+                str(data.get("engine", "")),
+                tuple(
+                    Example(e["id"], "", "", title=e["title"], score=e["score"], reason=e["reason"])
+                    for e in data.get("examples", ())
+                ),
+                tuple(data.get("warnings", ())),
+                dict(data.get("timings", {})),
+                dict(data.get("evidence", {})),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidDiagramError(f"a description has no {error}") from error
+
 
 _BOX_SCHEMA: Final = {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
 _CONFIDENCE_SCHEMA: Final = {"type": ["number", "null"], "minimum": 0, "maximum": 1}

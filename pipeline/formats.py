@@ -79,7 +79,7 @@ def examples_text(found: Description) -> str:
 
 def csv_rows(found: Description) -> list[tuple[str, ...]]:
     """One row per step: number, step, role, the steps that follow ("3", or "Да: 3; Нет: 5")."""
-    return [(_cell(step.number), _cell(step.text), _cell(step.role), _cell(_next(step))) for step in found.steps]
+    return [(cell(step.number), cell(step.text), cell(step.role), cell(_next(step))) for step in found.steps]
 
 
 def csv_line(cells: Sequence[str]) -> str:
@@ -96,7 +96,7 @@ def _next(step: Step) -> str:
     )
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """A spreadsheet runs cells that begin so as formulas; what was read off a picture must stay text."""
     return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 

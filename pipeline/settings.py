@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     server_model, server_key: an OpenAI-compatible server to use instead; allow_remote: it may be another machine.
     server_timeout: seconds without a sign of life from it. max_tokens: of a reply. unsupported: what becomes of steps
     that a model names and the picture does not show.
+    state_dir: where the service keeps results, batches and uploads; with database_url, which then holds the rows, only
+    uploads. history_days: days that a result is kept after it was last asked for (0: for good; -1: describing leaves
+    nothing behind, batches are kept for a day). reuse: the same picture and settings are answered from the history.
     timeout: seconds after which a batch gives up on one picture. threads: of one reader (0: one per core).
     debug: let internal errors end the run with a traceback.
     """
@@ -77,6 +80,9 @@ class Settings(BaseSettings):
     allow_remote: bool = False
     max_tokens: int = Field(default=4096, ge=16)
     unsupported: Literal["flag", "drop"] = "flag"
+    state_dir: Path = OWN / "state"
+    history_days: int = Field(default=90, ge=-1)
+    reuse: bool = True
     timeout: float = Field(default=300.0, gt=0)
     threads: int = Field(default=0, ge=0)
     debug: bool = False

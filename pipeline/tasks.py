@@ -127,7 +127,7 @@ class _Hands:
         found = replace(found, timings={**found.timings, "write": time.perf_counter() - start})
         graph = found.to_json()
         if not task.grounding:
-            _drop_places(graph)
+            drop_places(graph)
         return {**graph, "outputs": outputs, "image": _size(upload, image.size, task.page)}
 
     def _retrieval_for(self, settings: Settings) -> Any:
@@ -198,7 +198,8 @@ def _size(upload: Upload, size: tuple[int, int], page: int) -> dict[str, int]:
     return {"width": size[0], "height": size[1], "page": page, "pages": upload.pages}
 
 
-def _drop_places(graph: dict[str, Any]) -> None:
+def drop_places(graph: dict[str, Any]) -> None:
+    """Take the boxes and points out of a graph's JSON form."""
     for node in (*graph["nodes"], *graph["lanes"]):
         node["bbox"] = None
     for edge in graph["edges"]:

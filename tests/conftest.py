@@ -16,6 +16,8 @@ def index_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIASCRIBE_INDEX_DIR", str(tmp_path_factory.mktemp("index")))
         patch.setenv("DIASCRIBE_EXAMPLES_DIR", str(tmp_path_factory.mktemp("own")))
+        patch.setenv("DIASCRIBE_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("DIASCRIBE_REUSE", "0")  # what reads pictures is to be tested, not what was read before
         yield
 
 

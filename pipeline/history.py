@@ -1,0 +1,301 @@
+"""What has been described: recorded, found again by words, given as the answer to the same question, and forgotten.
+
+The same content with the same settings is the same question (`pipeline.fingerprint`). Times are seconds since 1970.
+Knows nothing of HTTP; blocks, so that event loops call it in a thread.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import unicodedata
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from diagram.errors import DiascribeError
+from pipeline.storage import Database, Uploads
+from pipeline.storage.uploads import Staged
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Select
+
+MOST: Final = 500
+"""Entries of one page of a list."""
+_INDEX: Final = {
+    "sqlite": "INSERT INTO results_words (rowid, words) VALUES (:number, :words)",
+    "postgresql": "INSERT INTO results_words (rowid, words) "
+    "VALUES (:number, array_to_tsvector(CAST(:words AS text[])))",
+}
+_ENDINGS: Final = re.compile(
+    "(?:ями|ами|ого|его|ому|ему|ыми|ими|ях|ах|ов|ев|ей|ой|ий|ый|ая|яя|ое|ее|ые|ие|ию|ии|ия|ью|ам|ям|ом|ем|ую|юю"
+    "|[аеиоуыэюяйь])$"
+)
+
+
+class NoSuchResultError(DiascribeError):
+    """There is no result of this id, or no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One result, without the description itself. size: bytes of the upload."""
+
+    id: str
+    created: float
+    used: float
+    name: str
+    kind: str
+    language: str
+    engine: str
+    title: str
+    nodes: int
+    edges: int
+    warnings: int
+    sha: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which results. query: words that all must be there, in any form; "" and None: all."""
+
+    query: str = ""
+    kind: str | None = None
+    language: str | None = None
+
+
+class History:
+    """The results in a database and their uploads."""
+
+    def __init__(self, database: Database, uploads: Uploads) -> None:
+        self._database, self._uploads = database, uploads
+
+    def earlier(self, key: str) -> tuple[Entry, dict[str, Any]] | None:
+        """The newest result of this key, with its description; its time of use becomes now."""
+        from pipeline.storage.schema import RESULTS
+
+        with self._database.read() as connection:
+            row = connection.execute(
+                _entries(description=True).where(RESULTS.c.key == key).order_by(RESULTS.c.number.desc()).limit(1)
+            ).first()
+        if row is None:
+            return None
+        if time.time() - row.used > 60:
+            with self._database.write() as connection:
+                connection.execute(RESULTS.update().where(RESULTS.c.id == row.id).values(used=time.time()))
+        return _entry(row), json.loads(row.description)
+
+    def record(self, data: bytes, name: str, key: str, description: Mapping[str, Any]) -> str:
+        """Keep a result; its id. key: as `Fingerprint.key` gives it.
+
+        Raises:
+            StorageError: it cannot be kept.
+        """
+        staged = self._uploads.stage(data)
+        try:
+            with self._database.write() as connection:
+                return self.add(connection, staged, name, key, description)
+        finally:
+            self._uploads.drop(staged)
+
+    def add(self, connection: Connection, staged: Staged, name: str, key: str, description: Mapping[str, Any]) -> str:
+        """The same inside a transaction of the caller's, for an upload that is staged or kept already."""
+        import sqlalchemy as sa
+
+        from pipeline.storage.schema import RESULTS
+
+        now, ident = time.time(), uuid.uuid4().hex
+        self._uploads.keep(connection, staged)
+        number = connection.execute(
+            RESULTS.insert()
+            .values(
+                id=ident,
+                created=now,
+                used=now,
+                sha=staged.sha,
+                key=key if _lasting(description) else None,
+                name=clean(name),
+                kind=description["kind"],
+                language=description["language"],
+                engine=clean(description["engine"]),
+                title=clean(description["title"]),
+                nodes=len(description["nodes"]),
+                edges=len(description["edges"]),
+                warnings=len(description["warnings"]),
+                description=clean(json.dumps(dict(description), ensure_ascii=False)),
+            )
+            .returning(RESULTS.c.number)
+        ).scalar_one()
+        words: Any = _words(_text_of(name, description))
+        words = " ".join(words) if connection.dialect.name == "sqlite" else words
+        connection.execute(sa.text(_INDEX[connection.dialect.name]), {"number": number, "words": words})
+        return ident
+
+    def find(self, chosen: Filter, limit: int = 50, offset: int = 0) -> tuple[int, list[Entry]]:
+        """How many there are, and some of them, newest first."""
+        import sqlalchemy as sa
+
+        from pipeline.storage.schema import RESULTS
+
+        with self._database.read() as connection:
+            where = _where(chosen, connection.dialect.name)
+            total = connection.scalar(sa.select(sa.func.count()).select_from(RESULTS).where(*where)) or 0
+            rows = connection.execute(
+                _entries().where(*where).order_by(RESULTS.c.number.desc()).limit(min(limit, MOST)).offset(offset)
+            ).all()
+        return total, [_entry(row) for row in rows]
+
+    def each(self, chosen: Filter) -> Iterator[tuple[Entry, dict[str, Any]]]:
+        """All of them with their descriptions, newest first; ones that come or go meanwhile may be among them."""
+        from pipeline.storage.schema import RESULTS
+
+        last: int | None = None
+        while True:
+            with self._database.read() as connection:
+                where = _where(chosen, connection.dialect.name)
+                if last is not None:
+                    where.append(RESULTS.c.number < last)
+                rows = connection.execute(
+                    _entries(description=True).where(*where).order_by(RESULTS.c.number.desc()).limit(50)
+                ).all()
+            for row in rows:
+                yield _entry(row), json.loads(row.description)
+            if not rows:
+                return
+            last = rows[-1].number
+
+    def get(self, ident: str) -> tuple[Entry, dict[str, Any]]:
+        """One result and its description.
+
+        Raises:
+            NoSuchResultError: there is none.
+        """
+        from pipeline.storage.schema import RESULTS
+
+        with self._database.read() as connection:
+            row = connection.execute(_entries(description=True).where(RESULTS.c.id == ident)).first()
+        if row is None:
+            raise _no_such(ident)
+        return _entry(row), json.loads(row.description)
+
+    def image(self, ident: str) -> tuple[Entry, bytes]:
+        """One result and the upload it tells of.
+
+        Raises:
+            NoSuchResultError: there is none. StorageError: the file is gone.
+        """
+        entry, _ = self.get(ident)
+        return entry, self._uploads.read(entry.sha)
+
+    def delete(self, ident: str) -> None:
+        """Forget one result, and its upload where nothing else needs it.
+
+        Raises:
+            NoSuchResultError: there is none.
+        """
+        from pipeline.storage.schema import RESULTS
+
+        if not self._delete([RESULTS.c.id == ident]):
+            raise _no_such(ident)
+
+    def clear(self, before: float | None = None) -> int:
+        """Forget all results, or those that were last used before a time; how many."""
+        from pipeline.storage.schema import RESULTS
+
+        removed = 0
+        while some := self._delete([] if before is None else [RESULTS.c.used < before]):
+            removed += some
+        return removed
+
+    def _delete(self, where: list[Any]) -> int:
+        """Forget at most 500; the number."""
+        import sqlalchemy as sa
+
+        from pipeline.storage.schema import RESULTS
+
+        with self._database.write() as connection:
+            rows = connection.execute(sa.select(RESULTS.c.number, RESULTS.c.sha).where(*where).limit(500)).all()
+            numbers = [row.number for row in rows]
+            gone = sa.text("DELETE FROM results_words WHERE rowid = :number")
+            if rows:
+                connection.execute(gone, [{"number": number} for number in numbers])
+                connection.execute(RESULTS.delete().where(RESULTS.c.number.in_(numbers)))
+            for row in rows:
+                self._uploads.release(connection, row.sha)
+        if rows:
+            self._uploads.sweep(self._database)
+        return len(rows)
+
+
+def clean(text: str) -> str:
+    """Text that every database takes."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def _lasting(description: Mapping[str, Any]) -> bool:
+    """Whether it may answer again: a model that was out of reach once may be there the next time."""
+    return description["engine"] == "vision" or not description["warnings"]
+
+
+def _entries(*, description: bool = False) -> Select[Any]:
+    import sqlalchemy as sa
+
+    from pipeline.storage.schema import RESULTS, UPLOADS
+
+    columns = [column for column in RESULTS.c if description or column.name != "description"]
+    return sa.select(*columns, UPLOADS.c.size).join(UPLOADS, UPLOADS.c.sha == RESULTS.c.sha)
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(
+        row.id, row.created, row.used, row.name, row.kind, row.language, row.engine, row.title, row.nodes, row.edges,
+        row.warnings, row.sha, row.size,
+    )  # fmt: skip
+
+
+def _where(chosen: Filter, dialect: str) -> list[Any]:
+    import sqlalchemy as sa
+
+    from pipeline.storage.schema import RESULTS
+
+    where: list[Any] = []
+    if chosen.kind:
+        where.append(RESULTS.c.kind == chosen.kind)
+    if chosen.language:
+        where.append(RESULTS.c.language == chosen.language)
+    if chosen.query.strip():
+        stems = [_stem(word) for word in _words(chosen.query)][:20]
+        if not stems:
+            return [sa.false()]
+        if dialect == "sqlite":
+            sought = " ".join(f'"{stem}"*' for stem in stems)
+            match = sa.text("SELECT rowid FROM results_words WHERE results_words MATCH :sought")
+        else:
+            sought = " & ".join(f"'{stem}':*" for stem in stems)
+            match = sa.text("SELECT rowid FROM results_words WHERE words @@ CAST(:sought AS tsquery)")
+        where.append(RESULTS.c.number.in_(match.bindparams(sought=sought).columns(sa.column("rowid", sa.Integer))))
+    return where
+
+
+def _text_of(name: str, description: Mapping[str, Any]) -> str:
+    parts = [name, description["title"], description["text"]]
+    parts += [node["text"] for node in description["nodes"]] + [edge["text"] for edge in description["edges"]]
+    return " ".join([*parts, *(lane["name"] for lane in description["lanes"])])
+
+
+def _words(text: str) -> list[str]:
+    """Letters and digits only, in one case, so that both databases cut the text into the same words."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
+    return re.findall(r"[^\W_]+", folded)
+
+
+def _stem(word: str) -> str:
+    """What the forms of a word begin with: a Russian word of more than three letters loses its ending."""
+    return _ENDINGS.sub("", word) if len(word) > 3 and "а" <= word[0] <= "я" else word
+
+
+def _no_such(ident: str) -> NoSuchResultError:
+    return NoSuchResultError(f"there is no result {clean(ident)[:40]}", hint="it may have been deleted or expired")
