@@ -119,6 +119,8 @@ class OpenAICompatible:
         notes = stream.notes
         if schema is not None and self._format:
             notes = (*notes, f"the server has no json_schema; used: {_FORMATS[self._format]}")
+        elif schema is not None and stream.finish != "cancelled" and "{" not in "".join(stream.text):
+            notes = (*notes, "the server did not keep to the schema")
         timings = {"first_token": stream.first or 0.0, "generate": time.perf_counter() - start}
         prompt, tokens = stream.usage.get("prompt_tokens"), stream.usage.get("completion_tokens")
         return Reply("".join(stream.text), stream.finish, self.name, prompt, tokens, notes, timings)
