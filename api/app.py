@@ -15,8 +15,8 @@ from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from api import problems
-from api.guard import Guard
-from api.routes import compatible, drawing, examples, history, operations, reading
+from api.guard import Answered, Guard
+from api.routes import compatible, drawing, examples, history, models, openai, operations, reading, talking
 from api.settings import Service
 from api.work import App
 from pipeline.settings import Settings
@@ -27,9 +27,9 @@ _ABOUT = "Reads pictures of process diagrams into typed graphs and draws diagram
 class Application(FastAPI):
     """FastAPI behind the guard, which also sees what FastAPI itself answers."""
 
-    def __init__(self, service: Service, **more: Any) -> None:
+    def __init__(self, service: Service, answered: Answered, **more: Any) -> None:
         super().__init__(**more)
-        self._guard = Guard(super().__call__, service)
+        self._guard = Guard(super().__call__, service, answered)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -54,6 +54,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
 
     app = Application(
         service,
+        shared.metrics.answered,
         title="Diascribe",
         version=_version(),
         description=_ABOUT,
@@ -70,7 +71,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     )
     app.state.shared = shared
     problems.install(app)
-    for part in (reading, drawing, examples, history, operations, compatible):
+    for part in (reading, drawing, examples, history, talking, openai, models, operations, compatible):
         app.include_router(part.router)
 
     @app.get("/", include_in_schema=False)

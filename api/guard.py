@@ -9,10 +9,11 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import math
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.logs import REQUEST
+from api.rate import Rate
 from api.settings import Service
 from diagram.errors import BusyError, DiascribeError
 
@@ -27,6 +29,7 @@ LOG: Final = logging.getLogger("diascribe.access")
 OPEN_PATHS: Final = frozenset({"/health", "/ready"})
 """Asked for by whoever watches the process; no key, and no part of the limit of requests."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+Answered = Callable[[str, str, int, float], None]
 _ID = re.compile(r"[\w.-]{1,64}")
 _HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -50,11 +53,13 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Wraps the application. most_bytes: of a request's body."""
+    """Wraps the application. answered: is told route, method, status and seconds of every request."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: ASGIApp, service: Service, answered: Answered | None = None) -> None:
         self._app = app
         self._service = service
+        self._answered = answered
+        self._rate = Rate(service.rate) if service.rate else None
         self._most = service.max_bytes * 4 // 3 + 2 * service.max_text * 4 + 2**16  # base64, or text in JSON
         self._hosts = {*LOOPBACK, service.host.lower(), *(host.lower() for host in service.hosts)}
         # Without a key, web pages that a user of this machine looks at must not reach the server by other names.
@@ -86,7 +91,7 @@ class Guard:
         free = scope["path"] in OPEN_PATHS
         self._running += not free
         try:
-            refusal = self._refusal(headers, free=free)
+            refusal = self._refusal(scope, headers, free=free)
             if refusal is not None:
                 await problems.answer(refusal, ident)(scope, receive, sending)
             else:
@@ -96,12 +101,14 @@ class Guard:
                 raise
         finally:
             self._running -= not free
-            took = (time.perf_counter() - start) * 1000
+            took = time.perf_counter() - start
             level = logging.DEBUG if free else logging.INFO
-            LOG.log(level, "%s %s status=%d ms=%.0f", scope["method"], _shown(scope["path"]), status, took)
+            LOG.log(level, "%s %s status=%d ms=%.0f", scope["method"], _shown(scope["path"]), status, took * 1000)
+            if self._answered is not None:
+                self._answered(getattr(scope.get("route"), "path", ""), scope["method"], status, took)
             REQUEST.reset(token)
 
-    def _refusal(self, headers: Headers, *, free: bool) -> DiascribeError | None:
+    def _refusal(self, scope: Scope, headers: Headers, *, free: bool) -> DiascribeError | None:
         """Why the request is not let in, if so."""
         if self._check_host and _name(headers.get("host", "localhost")) not in self._hosts:
             return problems.ForeignError("the server is not called so", hint="name it: DIASCRIBE_API_HOSTS=…")
@@ -112,6 +119,10 @@ class Guard:
             return None
         if self._service.keys and not _known(_key(headers), self._service.keys):
             return problems.KeyNeededError("an API key is needed", hint="send the header Authorization: Bearer KEY")
+        if self._rate is not None:
+            who = hashed(_key(headers)) if self._service.keys else (scope.get("client") or ("",))[0]
+            if wait := self._rate.taken(who):
+                return problems.RateError(self._service.rate, math.ceil(wait))
         if self._running > self._service.requests:
             return BusyError(f"{self._service.requests} requests are at work", hint="try again in 1 s")
         length = headers.get("content-length", "0")

@@ -21,13 +21,15 @@ from starlette.exceptions import HTTPException
 from diagram.errors import (
     BusyError,
     DiascribeError,
+    EngineError,
+    EngineUnavailableError,
     ImageTooLargeError,
     IndexUnusableError,
     InputError,
     InvalidDiagramError,
     MissingDependencyError,
 )
-from pipeline.crew import FullError, LostError, OverrunError
+from pipeline.crew import LostError, OverrunError
 from pipeline.history import NoSuchResultError
 from pipeline.storage import StorageError
 
@@ -63,6 +65,14 @@ class NotFoundError(InputError):
     """There is nothing of this name."""
 
 
+class RateError(BusyError):
+    """A client asks too often. after: seconds until it may ask again."""
+
+    def __init__(self, rate: int, after: int) -> None:
+        super().__init__(f"{rate} requests a minute are allowed", hint=f"try again in {after} s")
+        self.after = after
+
+
 class UnsupportedTypeError(InputError):
     """The request's body is of a media type that this resource does not take."""
 
@@ -82,6 +92,8 @@ STATUS: Final[Mapping[type[DiascribeError], int]] = {
     NoModelError: 409,
     NoSuchResultError: 404,
     StorageError: 503,
+    EngineUnavailableError: 503,
+    EngineError: 502,
     MissingDependencyError: 501,
     OverrunError: 504,
     LostError: 503,
@@ -125,7 +137,7 @@ def answer(error: DiascribeError, request_id: str) -> JSONResponse:
         more |= {"line": place.line, "column": place.column}
     headers = {}
     if isinstance(error, BusyError):
-        headers["retry-after"] = str(error.after if isinstance(error, FullError) else 1)
+        headers["retry-after"] = str(getattr(error, "after", 1))
     if isinstance(error, KeyNeededError):
         headers["www-authenticate"] = "Bearer"
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, field_validator
 
 from diagram.kinds import DIAGRAM_KINDS, EDGE_KINDS, LANGUAGES, NODE_TYPES, TRIGGERS
 
@@ -401,8 +402,89 @@ class LoadOut(BaseModel):
     seconds_per_request: float
 
 
+class Turn(BaseModel):
+    """A question that was asked before, and its answer."""
+
+    question: str
+    answer: str
+
+
+class AskOptions(Given):
+    """A question to a model. history: the oldest first; in a form, as JSON text."""
+
+    prompt: str = Field(min_length=1, max_length=100_000, examples=["Who checks the order?"])
+    history: list[Turn] = Field(default_factory=list, max_length=100)
+    engine: str = Field(default="auto", max_length=100, description="What answers: auto, server or a model.")
+    grounding: bool = Field(default=False, description="Also tell the model the text recognised in the picture.")
+    max_tokens: int | None = Field(default=None, ge=1, le=100_000)
+    page: int = Field(default=1, ge=1, le=100_000)
+
+    @field_validator("history", mode="before")
+    @classmethod
+    def _parsed(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                return json.loads(value or "[]")
+            except (ValueError, RecursionError):
+                raise ValueError("this is not JSON") from None
+        return value
+
+
+class Answer(BaseModel):
+    """What a model answered. finish: "length" where it was cut off. notes: what had to be given up on the way."""
+
+    answer: str
+    engine: str
+    finish: Literal["stop", "length", "cancelled"]
+    prompt_tokens: int | None
+    tokens: int | None
+    notes: list[str]
+    timings: Seconds
+
+
+class AutoOut(BaseModel):
+    """What "auto" means here, and why."""
+
+    engine: str
+    why: str
+
+
+class ModelRow(BaseModel):
+    """A model of the registry and how it stands. done, total: bytes of a download; loaded: share in memory, 0 to 1."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    name: str
+    repository: str
+    kind: str
+    run: str
+    licence: str
+    commercial: bool | None
+    parameters: float | None
+    good_for: list[str]
+    state: Literal["server", "absent", "downloading", "here", "loading", "ready", "failed"]
+    done: int
+    total: int
+    loaded: float
+    why: str
+
+
 class ModelsOut(BaseModel):
-    """What can read pictures."""
+    """What can read pictures, and the models. server: the address of the one that is set."""
 
     engines: list[str]
     default: str
+    auto: AutoOut
+    model: str
+    server: str | None
+    models: list[ModelRow]
+
+
+class ModelFreed(BaseModel):
+    """A model whose memory is being freed. freed_bytes: of the disk."""
+
+    success: bool
+    model: str
+    freed_bytes: int
+    state: str

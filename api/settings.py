@@ -19,7 +19,8 @@ class Service(BaseSettings):
     """Settings of one server.
 
     host, port: where it listens. workers: reading processes (0: one per core). waiting: requests that may wait for one;
-    more are answered 429. requests: at once, of any kind. max_bytes, max_pixels, max_pages: of a picture. max_text:
+    more are answered 429. requests: at once, of any kind. rate: requests a minute of one key (of one address where
+    there are no keys); 0: as many as they like. max_bytes, max_pixels, max_pages: of a picture. max_text:
     characters of a text to draw. upload_seconds: a request's body must be here by then. timeout: seconds of one
     reading. drain: seconds that requests at work may still take when the server is asked to stop. keys: SHA-256 (hex)
     of the accepted API keys, separated by commas; none: no key is asked for. keyless: listen beyond this machine
@@ -33,6 +34,7 @@ class Service(BaseSettings):
     workers: int = Field(default=0, ge=0, le=256)
     waiting: int = Field(default=16, ge=0)
     requests: int = Field(default=200, gt=0)
+    rate: int = Field(default=0, ge=0)
     max_bytes: int = Field(default=20 * 2**20, gt=0)
     max_pixels: int = Field(default=60_000_000, gt=0)
     max_pages: int = Field(default=500, gt=0)

@@ -129,7 +129,7 @@ def decoded(image: object, most: int) -> bytes:
 
 def body_schema(options: type[BaseModel], *, needed: bool = True) -> dict[str, Any]:
     """The request body for the OpenAPI: the same options as form and as JSON."""
-    fields = options.model_json_schema()
+    fields = schema_of(options)
     properties = fields.get("properties", {})
     file = {"type": "string", "format": "binary", "description": "PNG, JPG, WebP, BMP, TIFF, GIF or PDF."}
     image = {
@@ -156,6 +156,24 @@ def body_schema(options: type[BaseModel], *, needed: bool = True) -> dict[str, A
             },
         }
     }
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model, with the models it holds in their places: the OpenAPI does not know them by name."""
+    schema = model.model_json_schema()
+    held = schema.pop("$defs", {})
+
+    def filled(part: Any) -> Any:
+        if isinstance(part, list):
+            return [filled(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return filled(held[part["$ref"].rsplit("/", 1)[1]])
+        return {key: filled(value) for key, value in part.items()}
+
+    whole: dict[str, Any] = filled(schema)
+    return whole
 
 
 def limited(size: int, most: int) -> None:

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 import anyio
 from fastapi import Depends, Request
 
+from api.gpu import Gpu
+from api.metrics import Metrics
 from api.recorder import Recording
 from api.settings import Service
 from api.upkeep import Keeper
 from diagram.errors import BusyError
 from diagram.progress import AbandonedError, Tell
 from pipeline.crew import Crew
+from pipeline.model_host import ModelHost
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tasks import Describe, Ready, Task, make_worker
@@ -40,15 +43,20 @@ class App:
         self.settings = service.reader(settings)
         self.service = service
         self.started = time.time()
-        self.keeper = Keeper(self.settings, service.waiting)
+        self.metrics = Metrics(self)
+        self.gpu = Gpu()
+        self.talking = 0
         self.examples = Examples(self.settings.examples_dir, [self.settings.data_dir])
         self.store = Store(self.settings)
         self._crew: Crew[Task, dict[str, Any]] | None = None
-        self._drawing = 0
+        self.drawing = 0
         self._limiter: anyio.CapacityLimiter | None = None
 
     def start(self) -> None:
-        """Start the reading processes, in the background."""
+        """Start the reading processes, in the background. Models get a process of their own when one is asked."""
+        self.host = ModelHost(self.settings)
+        self.settings = self.host.settings
+        self.keeper = Keeper(self.settings, self.service.waiting)
         self._crew = Crew(
             functools.partial(make_worker, self.settings),
             Ready(),
@@ -57,12 +65,14 @@ class App:
             timeout=self.service.timeout,
         )
         self._limiter = anyio.CapacityLimiter(self.service.crew())
+        self.talkers = anyio.CapacityLimiter(32)
 
     def stop(self) -> None:
         """End all processes."""
         if self._crew is not None:
             self._crew.close()
-        self.keeper.close()
+            self.keeper.close()
+            self.host.close()
         if "studio" in self.__dict__:
             self.studio.close()
         self.store.close()
@@ -90,7 +100,10 @@ class App:
         """
         asked = time.perf_counter()
         recording = Recording(self.store, task, request) if isinstance(task, Describe) else None
-        if recording and (past := await recording.earlier()):
+        past = await recording.earlier() if recording else None
+        if recording:
+            self.metrics.cached(hit=past is not None)
+        if past is not None:
             return past
         cancel = threading.Event()
         task = recording.task if recording else task
@@ -105,6 +118,7 @@ class App:
             answer.cancel()
         if "timings" in found:
             found["timings"]["total"] = time.perf_counter() - asked
+            self.metrics.worked(found["timings"])
         return await recording.kept(found) if recording else found
 
     async def draw(self, work: Callable[[Studio], T]) -> T:
@@ -114,13 +128,13 @@ class App:
             BusyError: too many drawings wait. And what `work` raises.
         """
         assert self._limiter is not None, "the application has not been started"
-        if self._drawing >= self.service.crew() + self.service.waiting:
-            raise BusyError(f"{self._drawing} drawings wait already", hint="try again in 1 s")
-        self._drawing += 1
+        if self.drawing >= self.service.crew() + self.service.waiting:
+            raise BusyError(f"{self.drawing} drawings wait already", hint="try again in 1 s")
+        self.drawing += 1
         try:
             return await anyio.to_thread.run_sync(lambda: work(self.studio), limiter=self._limiter)
         finally:
-            self._drawing -= 1
+            self.drawing -= 1
 
 
 async def waited(answer: asyncio.Future[Any], request: Request) -> None:

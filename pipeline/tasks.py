@@ -65,11 +65,20 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A page of an upload as pixels, for whoever looks at pictures elsewhere; shrunk to `most` pixels."""
+
+    data: bytes
+    page: int = 1
+    most: int = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """Load what reading needs."""
 
 
-Task = Describe | Ocr | Search | Ready
+Task = Describe | Ocr | Search | Page | Ready
 
 
 def make_worker(settings: Settings) -> Callable[[Task], dict[str, Any] | DiascribeError]:
@@ -104,6 +113,8 @@ class _Hands:
             return self._ocr(task)
         if isinstance(task, Search):
             return self._search(task)
+        if isinstance(task, Page):
+            return self._page(task)
         return self._ready()
 
     @functools.cache  # noqa: B019 one per worker, as long as its process
@@ -165,6 +176,18 @@ class _Hands:
             ]
         }
 
+    def _page(self, task: Page) -> dict[str, Any]:
+        from PIL import Image
+
+        image = open_upload(task.data, self._settings.limits).page(task.page - 1)
+        if image.mode != "RGB":  # what is transparent lies on white paper
+            paper = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
+        share = (task.most / (image.width * image.height)) ** 0.5
+        if share < 1:
+            image = image.resize((max(1, int(image.width * share)), max(1, int(image.height * share))))
+        return {"width": image.width, "height": image.height, "pixels": image.tobytes()}
+
     def _ready(self) -> dict[str, Any]:
         from PIL import Image, ImageDraw
 
@@ -173,7 +196,7 @@ class _Hands:
         data = io.BytesIO()
         picture.save(data, "PNG")
         with contextlib.suppress(MissingIndexError):
-            return self._describe(Describe(data.getvalue(), self._settings.engine, examples=0))
+            return self._describe(Describe(data.getvalue(), "vision", examples=0))
         return {}
 
 

@@ -170,6 +170,22 @@ def test_operators_are_told_how_it_goes(api):
     assert "vision" in api.get("/models").json()["engines"]
 
 
+def test_prometheus_is_told_of_requests_stages_and_the_queue(api, described):
+    api.get("/nix")
+    reply = api.get("/metrics")
+    assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
+    from prometheus_client.parser import text_string_to_metric_families
+
+    told = {(one.name, *sorted(one.labels.values())): one.value
+            for family in text_string_to_metric_families(reply.text) for one in family.samples}  # fmt: skip
+    assert told["diascribe_requests_total", "/v1/describe", "200", "POST"] >= 1
+    assert told["diascribe_requests_total", "404", "GET", "unknown"] >= 1
+    assert told["diascribe_request_seconds_count", "/v1/describe"] >= 1
+    assert told["diascribe_stage_seconds_count", "text"] >= 1
+    assert told["diascribe_readers", "workers"] == 1
+    assert {"diascribe_tokens_total", "diascribe_cache_total"} <= {name for name, *_ in told}
+
+
 def test_a_reader_killed_at_work_fails_one_request_and_is_replaced(api):
     replies = []
     asking = threading.Thread(target=lambda: replies.append(api.post("/v1/describe", files={"file": ORDER})))

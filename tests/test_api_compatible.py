@@ -59,7 +59,8 @@ def test_ocr_of_many_files_goes_on_after_a_bad_one(api):
 
 def test_chat_without_a_model_says_so(api):
     reply = api.post("/chat?temperature=0.1&max_tokens=10", files={"file": ORDER}, data={"prompt": "What is it?"})
-    assert "/v1/describe" in problem(reply, 409, "no-model")["hint"]
+    hint = problem(reply, 409, "no-model")["hint"]
+    assert all(way in hint for way in ("models download", "DIASCRIBE_SERVER_URL", "DIASCRIBE_ALLOW_REMOTE"))
 
 
 def test_machine_and_model(api):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from api.app import create_app
 from api.logs import REQUEST, Formatter
+from api.rate import Rate
 from api.serve import new_key
 from api.settings import Service
 from pipeline.settings import Settings
@@ -37,6 +38,33 @@ def test_keys_are_needed_where_some_are_set():
         assert api.get("/load", headers={"x-api-key": other}).status_code == 200
         for wrong in (hash_, key + "x", "", "ä"):
             assert api.get("/load", headers={"x-api-key": wrong.encode()}).status_code == 401
+
+
+def test_a_key_that_asks_too_often_waits_and_others_do_not():
+    (key, hash_), (other, other_hash) = new_key(), new_key()
+    with client(keys=f"{hash_},{other_hash}", rate=3) as api:
+        for _ in range(3):
+            assert api.get("/load", headers={"x-api-key": key}).status_code == 200
+        told = api.get("/load", headers={"x-api-key": key})
+        assert problem(told, 429, "rate")["retryable"]
+        assert 1 <= int(told.headers["retry-after"]) <= 20
+        assert api.get("/load", headers={"x-api-key": other}).status_code == 200
+        assert api.get("/health", headers={"x-api-key": key}).status_code == 200
+
+
+def test_clients_at_rest_are_forgotten():
+    now = [0.0]
+    rate = Rate(60, most=5, clock=lambda: now[0])
+    assert [rate.taken("a") for _ in range(60)] == [0.0] * 60
+    assert rate.taken("a") == 1.0
+    now[0] = 1.0
+    assert rate.taken("a") == 0.0
+    for number in range(100):
+        rate.taken(str(number))
+    assert len(rate) == 5
+    now[0] = 100.0
+    rate.taken("b")
+    assert len(rate) == 1
 
 
 def test_a_key_must_be_given_as_its_hash():

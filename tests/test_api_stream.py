@@ -26,7 +26,7 @@ def port():
 def streaming(port: int, path: str, body: bytes, kind: str = "image/png"):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     with contextlib.closing(connection):
-        headers = {"content-type": kind, "accept": "text/event-stream"}
+        headers = {"content-type": kind, "accept": "text/event-stream", "cache-control": "no-cache"}
         connection.request("POST", path, body, headers)
         yield connection.getresponse()
 

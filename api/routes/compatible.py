@@ -7,11 +7,10 @@ built-in reader does not pretend to follow them. New programs use `/v1`.
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
+import json
 import time
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -19,18 +18,21 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from api import problems
+from api import problems, talk
 from api.schemas import Lang
 from api.uploads import decoded, limited, parsed
 from api.work import App, Shared
 from diagram.errors import BusyError, DiascribeError, UnknownNameError
+from pipeline.engines import has_gpu
 from pipeline.tasks import MARKDOWN, Describe, Ocr
+
+if TYPE_CHECKING:
+    from vlm.engine import Engine, Reply
 
 router = APIRouter(tags=["compatible"])
 READER = "vision"
 _LANGUAGES: dict[str, Lang] = {"ru": "ru", "rus": "ru", "russian": "ru", "en": "en", "eng": "en", "english": "en"}
 MOST_FILES = 100
-_MEMORY = ("gpu_memory_allocated", "gpu_memory_reserved", "gpu_memory_total")
 
 
 class AnalyzeIn(BaseModel):
@@ -46,6 +48,15 @@ class Analyzed(BaseModel):
     success: bool
     analysis: str | None = None
     error: str | None = None
+
+
+class Chatted(BaseModel):
+    """What a model answered; processing_time: seconds."""
+
+    response: str
+    model: str
+    processing_time: float
+    prompt: str
 
 
 class OcrText(BaseModel):
@@ -100,10 +111,10 @@ Name = Annotated[str, Query(max_length=100, description="What reads: auto or vis
 Language = Annotated[str, Query(max_length=40, description="auto, en or ru.")]
 
 
-def _file(name: str, more: dict[str, Any], *, many: bool = False) -> dict[str, Any]:
+def _file(name: str, more: dict[str, Any], needed: tuple[str, ...] = (), *, many: bool = False) -> dict[str, Any]:
     file: dict[str, Any] = {"type": "string", "format": "binary"}
     field = {"type": "array", "items": file, "minItems": 1, "maxItems": MOST_FILES} if many else file
-    schema = {"type": "object", "required": [name], "properties": {name: field, **more}}
+    schema = {"type": "object", "required": [name, *needed], "properties": {name: field, **more}}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
@@ -116,11 +127,17 @@ def _file(name: str, more: dict[str, Any], *, many: bool = False) -> dict[str, A
     responses={"default": {"model": Analyzed, "description": "No success; error says why."}},
 )
 async def analyze(request: Request, app: Shared) -> Response:
-    """Describe the diagram in a picture, in Markdown. Errors come as `{"success": false, "error": …}`."""
+    """What a model says to the prompt; without either, the description in Markdown.
+
+    Errors: `{"success": false, "error": …}`.
+    """
     try:
         fields = await run_in_threadpool(parsed, await request.body())
         asked: AnalyzeIn = problems.checked(AnalyzeIn, fields)
         data = await run_in_threadpool(decoded, asked.image_base64, app.service.max_bytes)
+        if asked.prompt.strip() and _talks(app):
+            reply = await _asked(talk.engine(app), asked.prompt, data, app.settings.max_tokens, request, app)
+            return JSONResponse({"success": True, "analysis": reply.text})
         task = Describe(data, app.settings.engine, app.settings.lang, outputs=(MARKDOWN,), examples=0)
         found = await app.read(task, request)
     except DiascribeError as error:
@@ -171,30 +188,85 @@ async def batch_ocr(request: Request, app: Shared, model: Name = "auto", languag
 
 @router.post(
     "/chat",
-    openapi_extra=_file("file", {"prompt": {"type": "string"}, "model": {"type": "string"}}),
+    response_model=Chatted,
+    openapi_extra=_file("file", {"prompt": {"type": "string"}, "model": {"type": "string"}}, ("prompt",)),
 )
 async def chat(
-    temperature: Annotated[float, Query(ge=0, le=2)] = 0.7,  # noqa: ARG001 the form of those services
-    max_tokens: Annotated[int, Query(ge=1, le=1_000_000)] = 2048,  # noqa: ARG001
+    request: Request,
+    app: Shared,
+    temperature: Annotated[float, Query(ge=0, le=2)] = 0.7,  # noqa: ARG001 the likeliest token is taken
+    max_tokens: Annotated[int, Query(ge=1, le=1_000_000)] = 2048,
 ) -> Response:
     """Ask a vision-language model about a picture. Not without one: the built-in reader takes no prompts."""
-    raise problems.NoModelError(
-        "no vision-language model is set up, and the built-in reader takes no prompts",
-        hint="POST /v1/describe or /analyze describes the diagram without one",
-    )
+    start = time.perf_counter()
+    async with request.form(max_files=1, max_fields=10, max_part_size=1 << 20) as form:
+        prompt, model = form.get("prompt"), form.get("model")
+        data = await _upload(form.get("file"), app)
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise problems.ProblemError("there is no prompt", status=422, hint="send the question as the field prompt")
+    engine = talk.engine(app, model if isinstance(model, str) and model else "auto")
+    reply = await _asked(engine, prompt, data, max_tokens, request, app)
+    took = round(time.perf_counter() - start, 3)
+    return JSONResponse({"response": reply.text, "model": reply.engine, "processing_time": took, "prompt": prompt})
 
 
 @router.get("/gpu", response_model=Gpu)
-async def gpu() -> Response:
+async def gpu(app: Shared) -> Response:
     """What the machine's first GPU is."""
-    return JSONResponse(await run_in_threadpool(_gpu))
+    return JSONResponse(await run_in_threadpool(app.gpu.state))
 
 
 @router.get("/model", response_model=Model)
 async def model_(app: Shared) -> Response:
     """What reads pictures here."""
-    ready = app.crew.load().ready > 0
-    return JSONResponse({"loaded": ready, "model_name": READER, "device": "cpu", "context_length": 0})
+    return JSONResponse(await run_in_threadpool(_model, app))
+
+
+async def _asked(engine: Engine, prompt: str, data: bytes, most: int, request: Request, app: App) -> Reply:
+    from pipeline.ask import ask
+
+    image = await talk.page(app, data, request)
+    settings = app.settings.model_copy(update={"max_tokens": most})
+    return await talk.talk(
+        app,
+        lambda on_text, cancel: ask(engine, prompt, image, settings=settings, on_text=on_text, cancel=cancel),
+        request,
+    )
+
+
+def _talks(app: App) -> bool:
+    from pipeline.engines import choose
+
+    engine = app.settings.engine
+    return engine not in ("auto", READER) or (engine == "auto" and choose(app.settings).engine != READER)
+
+
+def _model(app: App) -> dict[str, Any]:
+    if not _talks(app):
+        ready = app.crew.load().ready > 0
+        return {"loaded": ready, "model_name": READER, "device": "cpu", "context_length": 0}
+    settings = app.settings
+    if settings.server_url:
+        name = settings.server_model or settings.model
+        return {"loaded": True, "model_name": name, "device": "server", "context_length": 0}
+    row = next((row for row in app.host.states() if row["id"] == settings.model), None)
+    device = "cuda" if settings.device != "cpu" and has_gpu() else "cpu"
+    loaded = row is not None and row["state"] == "ready"
+    length = 0 if row is None else _context(row["repository"])
+    return {"loaded": loaded, "model_name": settings.model, "device": device, "context_length": length}
+
+
+def _context(repository: str) -> int:
+    """Tokens that a model takes, as its configuration says; 0: that is not known."""
+    from vlm.weights import find
+
+    try:
+        folder = find(repository)
+        told = {} if folder is None else json.loads((folder / "config.json").read_text("utf-8"))
+        text = told.get("text_config") or told
+        return int(text.get("max_position_embeddings") or told.get("max_position_embeddings") or 0)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return 0
 
 
 async def _one_of_many(file: UploadFile, spoken: Lang, app: App, request: Request) -> dict[str, Any]:
@@ -234,21 +306,3 @@ def _language(name: str, app: App) -> Lang:
 
 def _sentence(error: DiascribeError) -> str:
     return f"{error} ({error.hint})" if error.hint else str(error)
-
-
-def _gpu() -> dict[str, Any]:
-    """What the driver's own program says; nothing is loaded for it."""
-    none = {"gpu_available": False, "gpu_name": None, **dict.fromkeys(_MEMORY, 0.0)}
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return none
-    query = "--query-gpu=name,memory.used,memory.reserved,memory.total"
-    try:
-        done = subprocess.run(  # noqa: S603 a fixed command
-            [program, query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=5, check=True
-        )
-        name, *memory = (part.strip() for part in done.stdout.splitlines()[0].rsplit(",", 3))
-        numbers = [round(float(value) * 1.048576, 1) for value in memory]
-    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
-        return none
-    return {"gpu_available": True, "gpu_name": name, **dict(zip(_MEMORY, numbers, strict=True))}

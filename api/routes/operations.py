@@ -1,4 +1,4 @@
-"""For whoever runs the service: `/health`, `/ready`, `/load`, `/models`. Each answers at once, whatever is at work."""
+"""For whoever runs the service: `/health`, `/ready`, `/load`, `/metrics`. Each answers at once, whatever is at work."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.schemas import HealthOut, LoadOut, ModelsOut, ReadyOut
+from api.metrics import CONTENT_TYPE
+from api.schemas import HealthOut, LoadOut, ReadyOut
 from api.work import App, Shared
-from pipeline.build import DESCRIBERS
 
 router = APIRouter(tags=["operations"])
 
@@ -57,10 +57,14 @@ async def load(app: Shared) -> Response:
     )
 
 
-@router.get("/models", response_model=ModelsOut)
-async def models(app: Shared) -> Response:
-    """What can read pictures here."""
-    return JSONResponse({"engines": list(DESCRIBERS), "default": app.settings.engine})
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "For Prometheus."}},
+)
+async def metrics(app: Shared) -> Response:
+    """Requests, seconds by stage, the queue, tokens, memory of the GPU and cache hits, as Prometheus reads them."""
+    return Response(await run_in_threadpool(app.metrics.text), media_type=CONTENT_TYPE)
 
 
 def _state(app: App) -> dict[str, Any]:
