@@ -1,6 +1,7 @@
 """The registry and the weights on disk: own entries, whole and broken files, offline, removal."""
 
 import json
+import socket
 import struct
 import subprocess
 import sys
@@ -216,3 +217,31 @@ def test_states_tell_what_runs_where_and_why_a_download_failed(cache, tmp_path, 
     assert "set offline" in state("qwen3-vl-2b")["why"]
     assert models.remove("qwen3-vl-2b") == 0
     assert state("qwen3-vl-2b")["state"] == "absent"
+
+
+def test_the_doctor_names_what_is_broken_taken_and_not_free_to_use(cache, monkeypatch):
+    from pipeline.doctor import examine
+
+    entry = "- {id: tiny, name: Tiny, repository: me/tiny, loader: X}\n"
+    (cache / "own.yaml").write_text(entry)
+    monkeypatch.setenv("DIASCRIBE_MODELS_FILE", str(cache / "own.yaml"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("DIASCRIBE_API_PORT", str(port))
+        monkeypatch.setenv("DIASCRIBE_SERVER_URL", f"http://127.0.0.1:{port}/v1")
+        lines = list(examine())
+        assert any(line.startswith(f"port {port}: taken") for line in lines)
+        assert f"server of models: http://127.0.0.1:{port}/v1 takes connections" in lines
+    assert "models on this machine: tiny" in lines
+    assert any(line.startswith("engine auto: hybrid (a server is set") for line in lines)
+    assert any("qwen2.5-vl-3b does not allow commercial use" in line for line in lines)
+    (cache / "model.safetensors").write_bytes(b"<html>")
+    monkeypatch.setenv("DIASCRIBE_API_PORT", "0")
+    monkeypatch.setenv("DIASCRIBE_SERVER_URL", "http://127.0.0.1:9/v1")
+    lines = list(examine())
+    assert any("diascribe models remove tiny && diascribe models download tiny" in line for line in lines)
+    assert any(line.startswith("server of models: missing") for line in lines)
+    for what in ("Chromium:", "merman:", "Tesseract", "fonts", "GPU:", "free memory:", "free disk:"):
+        assert any(line.startswith(what) for line in lines), what

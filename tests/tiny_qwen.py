@@ -50,7 +50,36 @@ def make(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def _tokenizer(transformers):
+def make_got(folder: Path) -> Path:
+    """A random GOT-OCR 2.0, for pictures of the size that its processor makes."""
+    from vlm.stack import import_stack
+
+    torch, transformers = import_stack()
+    tokenizer = _tokenizer(transformers, ["<img>", "</img>", "<imgpad>"])
+    tokenizer.chat_template = None
+    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in (*SPECIAL, "<imgpad>")}
+    torch.manual_seed(0)
+    config = transformers.GotOcr2Config(
+        text_config={
+            "model_type": "qwen2", "vocab_size": 512, "hidden_size": 32, "intermediate_size": 48,
+            "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2,
+            "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"],
+        },
+        vision_config={"hidden_size": 16, "output_channels": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+                       "mlp_dim": 16, "global_attn_indexes": []},
+        image_token_index=ids["<imgpad>"],
+    )  # fmt: skip
+    model = transformers.GotOcr2ForConditionalGeneration(config).to(torch.bfloat16)
+    model.generation_config.eos_token_id = ids["<|im_end|>"]
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    prepare = {"image_processor_type": "GotOcr2ImageProcessor", "processor_class": "GotOcr2Processor",
+               "size": {"height": 1024, "width": 1024}}  # fmt: skip
+    (folder / "preprocessor_config.json").write_text(json.dumps(prepare), "utf-8")
+    return folder
+
+
+def _tokenizer(transformers, more=()):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     bpe = Tokenizer(models.BPE())
@@ -58,8 +87,9 @@ def _tokenizer(transformers):
     bpe.decoder = decoders.ByteLevel()
     letters = pre_tokenizers.ByteLevel.alphabet()
     text = ['{"kind":"bpmn","language":"en","lanes":[],"nodes":[[1,"task","Check the order",0,[2]]]}'] * 50
-    bpe.train_from_iterator(text, trainers.BpeTrainer(vocab_size=500, initial_alphabet=letters, special_tokens=SPECIAL))
+    special = [*SPECIAL, *more]
+    bpe.train_from_iterator(text, trainers.BpeTrainer(vocab_size=500, initial_alphabet=letters, special_tokens=special))
     return transformers.Qwen2TokenizerFast(
         tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=TEMPLATE,
-        extra_special_tokens=SPECIAL[1:],
+        extra_special_tokens=special[1:],
     )  # fmt: skip

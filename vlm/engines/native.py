@@ -236,8 +236,11 @@ class Loaded:
                 load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                 bnb_4bit_compute_dtype=self.torch.bfloat16, llm_int8_skip_modules=kept,
             )  # fmt: skip
-        model = self._class().from_pretrained(
-            str(folder), dtype=self.torch.bfloat16, device_map={"": self._way.device}, attn_implementation="sdpa",
+        loader = self._class()
+        # "eager" holds whole matrices; it is left to towers that know nothing else, whose pictures have a fixed size.
+        attention = "sdpa" if loader._supports_sdpa else {"text_config": "sdpa", "vision_config": "eager"}
+        model = loader.from_pretrained(
+            str(folder), dtype=self.torch.bfloat16, device_map={"": self._way.device}, attn_implementation=attention,
             local_files_only=True, use_safetensors=True, **more,
         )  # fmt: skip
         if self._options.precision == "nf4" and not _is_nested(model):
