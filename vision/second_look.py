@@ -15,6 +15,7 @@ import numpy as np
 from diagram.kinds import Language
 from vision.boxes import centre, share, size
 from vision.erase import without_strokes
+from vision.formulas import read_formulas
 from vision.parts import Box, Connector, Page, Scene, Shape, TextLine
 from vision.text import TextReading, read_changed, read_grounds, reread
 
@@ -36,7 +37,9 @@ def look_inside(page: Page, text: TextReading, scene: Scene) -> tuple[TextLine, 
     for strip in strips:
         if _stands(strip) and not any(share(line.box, strip) > 0.5 for line in told):
             lines += _turned(page, strip, text)
-    return tuple(read_grounds(page, scene.grounds, (*told, *lines), text.language))
+    worded = [shape for shape in scene.shapes if shape.outline in WORDY and shape.icon is None]
+    lines = list(read_formulas(page, worded, (*told, *lines), text.language))
+    return tuple(read_grounds(page, scene.grounds, lines, text.language))
 
 
 def _joins(line: TextLine, shapes: Sequence[Shape], unit: float) -> bool:

@@ -210,11 +210,12 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     ]
     if words and (_is_chip(shape, words, unit) or (slender > 14 and not _fills_length(words, shape))):
         return False  # the ground of a label, a band with a title
-    if len(words) > 1 and shape.fill is None and all(len(line.text) <= 4 for line in words):
-        return False  # answers of a decision, in the space between its flows
-    small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and shape.confidence > 0.8
     sure = shape.confidence > 0.8 or shape.dashed or shape.double
-    small = shape.outline in ("circle", "diamond") and max(size(shape.box)) < 8 * unit and sure
+    most = {"circle": 8, "diamond": 12}.get(shape.outline, 0)  # between curved flows there are larger round spaces
+    small = sure and max(size(shape.box)) < most * unit
+    answers = len(words) > 1 and shape.fill is None and all(len(line.text) <= 4 for line in words)
+    if answers and not (small and _fills(words, shape)):
+        return False  # of a decision, in the space between its flows
     if words and shape.fill is None and not small and _astray(words, shape) and not _is_title(words, shape, unit):
         return False
     bitten = sum(0.02 < share(k.box, shape.box) < 0.95 for k in solid if k.outline != "circle")
@@ -224,7 +225,7 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
         return False  # the space between two curved flows
     if not words and shape.fill is None and shape.outline == "circle" and max(size(shape.box)) > 8 * unit:
         return False
-    if shape.outline == "circle" or (shape.outline == "diamond" and max(size(shape.box)) < 8 * unit):
+    if shape.outline == "circle" or (shape.outline == "diamond" and max(size(shape.box)) < most * unit):
         return True
     if sum(inside(k.box, shape.box) for k in solid) >= 2 and shape.outline in BOXY:
         return True  # a frame; containers judge it

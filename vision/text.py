@@ -22,7 +22,7 @@ from vision.parts import Box, Bytes, Page, TextLine
 from vision.text_case import lowered
 from vision.text_crop import LineCrop, photo_crop
 from vision.text_ink import Marks, even_light, find_marks, is_noisy
-from vision.text_language import alike, is_answer, join_lines, language_of
+from vision.text_language import alike, is_answer, is_formula, join_lines, language_of
 from vision.text_lines import MarkLine, group_lines
 from vision.text_read import SURE, Reader
 from vision.threads import each
@@ -267,7 +267,8 @@ def _says_something(line: TextLine) -> bool:
     """Letters or digits, read with some confidence; few signs need more of it."""
     count = sum(ch.isalnum() for ch in line.text)
     signs = {ch for ch in line.text if ch.isalnum()}
-    most = 3 if len(signs) >= 4 else 2  # formulas hold more other signs
+    formula = is_formula(line.text) and line.confidence >= 0.9
+    most = 3 if formula or len(signs) >= 4 else 2  # formulas hold more other signs
     if count == 0 or count * most < len(line.text.replace(" ", "")):
         return False
     return line.confidence >= (0.75 if count == 1 else 0.55 if count < 4 else 0.35)

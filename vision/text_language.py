@@ -13,6 +13,7 @@ from diagram.kinds import Language
 _TWINS = "AАBВCСEЕHНKКMМOОPРTТXХYУaаcсeеoоpрxхyуkкuи"
 TO_CYRILLIC = {ord(_TWINS[i]): _TWINS[i + 1] for i in range(0, len(_TWINS), 2)}
 TO_LATIN = {ord(_TWINS[i + 1]): _TWINS[i] for i in range(0, len(_TWINS), 2)}
+_SIGNS = frozenset("=<>+*/≤≥≠[]^")
 _HYPHENS = "-\u2010\u00ad"
 
 _PAIRS = (("yes", "no"), ("true", "false"), ("да", "нет"), ("истина", "ложь"))
@@ -55,6 +56,12 @@ def latin(text: str) -> int:
 def cyrillic(text: str) -> int:
     """Number of Cyrillic letters."""
     return sum("\u0400" <= ch <= "\u04ff" for ch in text)
+
+
+def is_formula(text: str) -> bool:
+    """Whether a text says something with the signs of formulas: `i := i + 1`, `A[j] < A[k]?`."""
+    bare = text.replace(" ", "")
+    return len(bare) > 1 and any(ch in _SIGNS for ch in bare) and any(ch.isalnum() for ch in bare)
 
 
 def alike(a: str, b: str) -> bool:

@@ -18,7 +18,7 @@ from diagram.kinds import Language
 from vision import ocr_paddle, ocr_tesseract
 from vision.parts import Box, Bytes, TextLine, Word
 from vision.text_crop import LETTER, MARGIN, LineCrop
-from vision.text_language import alike, cyrillic, latin, repair
+from vision.text_language import alike, cyrillic, is_formula, latin, repair
 from vision.threads import each
 
 SURE = 0.85  # every word at least: no second opinion needed
@@ -91,6 +91,10 @@ class Reader:
         first = self.tesseract(crop, "rus")
         if first and _least(first) >= 0.85 and _size(first) >= 3:
             return first
+        if self.paddle and len(crop.line.members) >= 3:
+            formula = self.latin(crop)
+            if formula and formula.confidence >= 0.9 and _is_formula(formula.text, len(crop.line.members)):
+                return formula
         second = self.tesseract(crop, "eng") if "eng" in self.tongues else None
         if second and second.confidence > (first.confidence if first else 0.0) + 0.05:
             third = self.latin(crop) if self.paddle else second
@@ -179,6 +183,11 @@ def _line(words: list[Word], crop: LineCrop) -> TextLine:
 
 def _size(line: TextLine) -> int:
     return sum(ch.isalnum() for ch in line.text)
+
+
+def _is_formula(text: str, marks: int) -> bool:
+    """Whether a Latin reading is a formula; of so many marks, fewer signs leave out what is Cyrillic."""
+    return is_formula(text) and len(text.replace(" ", "")) >= 0.6 * marks
 
 
 def _least(line: TextLine) -> float:
