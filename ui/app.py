@@ -38,8 +38,8 @@ PAGES = {
 
 dark = st.context.theme.type == "dark"
 st.logo(str(HERE / "static" / f"logo-{'dark' if dark else 'light'}.svg"), size="large")
-words = {"here": "drop.here", "what": "drop.what", "pick": "drop.pick"}
-quoted = "".join(f'--drop-{name}: "{t(key)}";' for name, key in words.items())
+words = {"drop-here": "drop.here", "drop-what": "drop.what", "drop-pick": "drop.pick", "skip": "nav.skip"}
+quoted = "".join(f'--{name}: "{t(key)}";' for name, key in words.items())
 accent, button = ("#5fd4c8", "#0f7a73") if dark else ("#0f6e68", "#0f6e68")
 css = (HERE / "style.css").read_text("utf-8")
 st.html(f"<style>:root{{{quoted}--page-accent:{accent};--page-button:{button}}}\n{css}</style>")

@@ -43,11 +43,11 @@ class Client:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON of a resource."""
-        return self._send("GET", path, params={k: v for k, v in query.items() if v not in (None, "")}).json()
+        return self._send("GET", path, params=_form(query)).json()
 
     def data(self, path: str, **query: Any) -> bytes:
         """The bytes of a resource."""
-        return self._send("GET", path, params=query).content
+        return self._send("GET", path, params=_form(query)).content
 
     def post(self, path: str, **body: Any) -> Any:
         """Send JSON, get JSON (None where nothing comes back)."""
@@ -79,11 +79,13 @@ class Client:
         """The words of an answer as they come."""
         files = {"file": (name, picture)}
         fields = {"prompt": prompt, "history": json.dumps(history, ensure_ascii=False)}
+        streamed = False
         for event, told in self._stream("/v1/ask", files=files, data=fields):
             if event == "token":
-                yield str(told.get("text", told.get("token", "")))
-            elif event == "result" and told.get("text") and not told.get("streamed", True):
-                yield str(told["text"])
+                streamed = True
+                yield str(told.get("text", ""))
+            elif event == "result" and not streamed:
+                yield str(told.get("answer", ""))
 
     def draw(self, path: str = "/v1/draw", **body: Any) -> dict[str, Any]:
         """A drawing with its graph, source, warnings."""

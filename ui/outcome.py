@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import Any
 
@@ -13,7 +15,7 @@ from ui import parts
 from ui.client import Trouble
 from ui.desk import Desk, Picture
 from ui.tab import api, tell
-from ui.words import t, told
+from ui.words import engine_name, t, told
 
 FILES = {
     "text": (".txt", "text/plain;charset=utf-8"),
@@ -109,7 +111,7 @@ def steps(found: dict[str, Any]) -> list[dict[str, Any]]:
     return items
 
 
-def forms(found: dict[str, Any], picture: Picture, mine: Desk) -> None:
+def forms(found: dict[str, Any], picture: Picture, mine: Desk, key: str = "sheet") -> None:
     """The answer in each of its forms, to read, copy and download."""
     outputs = found.get("outputs") or {}
     stem = picture.name.rpartition(".")[0] or picture.name
@@ -123,17 +125,17 @@ def forms(found: dict[str, Any], picture: Picture, mine: Desk) -> None:
                 parts.sheet(
                     text,
                     stem + suffix,
-                    "sheet_table",
+                    f"{key}_table",
                     mime=mime,
                     head=[t("table.no"), t("table.step"), t("table.role"), t("table.next")],
                     rows=rows(found),
                 )
             elif name == "json":
-                parts.sheet(_json(found), stem + suffix, "sheet_json", mime=mime, code=True)
+                parts.sheet(_json(found), stem + suffix, f"{key}_json", mime=mime, code=True)
             else:
                 if name == "mermaid":
-                    _drawn(outputs.get("mermaid", ""), mine)
-                parts.sheet(outputs.get(name, ""), stem + suffix, f"sheet_{name}", mime=mime, code=name != "text")
+                    _drawn(outputs.get("mermaid", ""), mine, key)
+                parts.sheet(outputs.get(name, ""), stem + suffix, f"{key}_{name}", mime=mime, code=name != "text")
 
 
 def rows(found: dict[str, Any]) -> list[list[str]]:
@@ -146,19 +148,29 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
     return out
 
 
-def _drawn(source: str, mine: Desk) -> None:
+def as_csv(found: dict[str, Any]) -> str:
+    """The steps as CSV; cells that a spreadsheet would run are quoted as text."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([t("table.no"), t("table.step"), t("table.role"), t("table.next")])
+    for row in rows(found):
+        writer.writerow(["'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in row])
+    return out.getvalue()
+
+
+def _drawn(source: str, mine: Desk, key: str) -> None:
     """The Mermaid rendered by the API; kept on the desk, for it does not change."""
     if not source:
         return
-    kept = mine.get("rendered")
+    kept = mine.get(f"{key}_rendered")
     if kept is None or kept[0] != source:
         try:
             kept = (source, api().draw("/v1/render", source=source, format="svg")["content"])
         except Trouble as trouble:
             tell(trouble)
             return
-        mine.put(rendered=kept)
-    parts.picture(kept[1].encode(), "image/svg+xml", t("form.mermaid.alt"), "rendered", most=1.4)
+        mine.put(**{f"{key}_rendered": kept})
+    parts.picture(kept[1].encode(), "image/svg+xml", t("form.mermaid.alt"), f"{key}_rendered", most=1.4)
 
 
 def _origins(found: dict[str, Any]) -> None:
@@ -189,7 +201,7 @@ def _origins(found: dict[str, Any]) -> None:
             weakest = sum(1 for value in sure if value < 0.6)
             st.text(t("evidence.sure", percent=round(100 * sum(sure) / len(sure)), weak=weakest))
         seconds = sum(float(v) for v in (found.get("timings") or {}).values())
-        st.text(t("evidence.engine", engine=found.get("engine", ""), seconds=f"{seconds:.1f}"))
+        st.text(t("evidence.engine", engine=engine_name(found.get("engine", "")), seconds=f"{seconds:.1f}"))
 
 
 def plain(text: str) -> str:

@@ -46,6 +46,11 @@ def t(key: str, **values: Any) -> str:
     return text.format(**values) if values else text
 
 
+def engine_name(name: str) -> str:
+    """What reads, in the tab's language; the names of models stay as they are."""
+    return t(f"engine.{name}") if f"engine.{name}" in catalogue() else name
+
+
 def told(sentence: str) -> str:
     """A sentence of the API in the tab's language; as it is where it is not known."""
     if tongue() == "en":

@@ -32,6 +32,7 @@ _GALLERY = _part("gallery", '<div class="part gallery"></div>')
 _PREFS = _part("prefs", '<div class="part prefs"></div>')
 _PASTE = _part("paste", '<span aria-hidden="true"></span>')
 _EDITOR = _part("editor", '<div class="part editor"></div>')
+_PLOTS = _part("plots", '<div class="part plots"></div>')
 _GRID = _part("grid", '<div class="part grid"></div>')
 
 
@@ -173,6 +174,11 @@ def grid(
     result = _GRID(key=key, data=data, default={"rows": None}, on_rows_change=_nothing)
     told = result.rows
     return [dict(row) for row in (rows if told is None or told.get("serial") != serial else told["rows"])]
+
+
+def plots(drawn: Sequence[Mapping[str, Any]], length: int, key: str) -> None:
+    """Small plots. drawn: title, now, note, values (oldest first), most (0: of the values); length: of a full plot."""
+    _PLOTS(key=key, data={"plots": list(drawn), "length": length})
 
 
 def family(node_type: str) -> str:

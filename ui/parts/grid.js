@@ -69,7 +69,7 @@ export default function (component) {
     const add = make("button", "tool add", `+ ${data.words.add}`);
     add.type = "button";
     add.onclick = () => {
-      const row = {};
+      const row = { id: `own-${Math.random().toString(36).slice(2, 9)}` };
       for (const column of data.columns) row[column.name] = column.kind === "choice" ? column.options[0]?.[0] ?? "" : "";
       root._rows.push(row);
       draw();

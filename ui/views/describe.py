@@ -13,7 +13,7 @@ from ui.desk import Desk, Picture
 from ui.errand import Errand
 from ui.outcome import plain
 from ui.tab import EXAMPLES, api, desk, engines, field, head, tell
-from ui.words import t
+from ui.words import catalogue, engine_name, t
 
 OUTPUTS = "text,table,csv,mermaid,bpmn"
 
@@ -84,7 +84,7 @@ def _options(mine: Desk) -> None:
             t("options.engine"),
             known,
             key="engine",
-            format_func=lambda name: t("options.auto") if name == "auto" else name,
+            format_func=engine_name,
             help=t("options.engine.help"),
             persist_state="session",
         )
@@ -124,8 +124,7 @@ def _progress(errand: Errand[dict[str, Any]]) -> None:
     errand.wait(0.2)
     if errand.running:
         with st.container(border=True, key="progress"):
-            known = errand.stage if errand.stage in ("prepare", "text", "shapes", "connectors", "assemble") else ""
-            words = t(f"stage.{known or 'reading'}")
+            words = t(f"stage.{errand.stage}" if f"stage.{errand.stage}" in catalogue() else "stage.reading")
             share = errand.done / errand.of if errand.of else min(0.92, errand.seconds / (errand.seconds + 4))
             st.progress(min(1.0, share), text=f"{words} · {t('stage.seconds', seconds=int(errand.seconds))}")
         return
