@@ -13,7 +13,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any, Final
 
-from api.guard import hashed, is_loopback
+from starlette.types import ASGIApp
+
+from api.guard import Guard, hashed, is_loopback
 from api.settings import Service
 from diagram.errors import InputError
 from pipeline.settings import Settings
@@ -38,10 +40,34 @@ def serve(
     Raises:
         InputError: it cannot listen there, or would be open to others without a key.
     """
+    from api.app import create_app
+
+    def told(url: str) -> None:
+        say(f"Diascribe listens on {url}")
+        say(f"  what it can do: {url}/openapi.json; ready yet? {url}/ready")
+        say(f"  try: curl -F file=@PICTURE {url}/v1/describe -H 'Accept: text/plain'   (Ctrl-C stops)")
+
+    _run(lambda: create_app(settings, service), service, told, beside)
+
+
+def run_guarded(app: ASGIApp, service: Service, told: Callable[[str], None]) -> None:
+    """Serve another application behind the guard of this one until a signal ends it. told: is given its address.
+
+    Raises:
+        InputError: it cannot listen there, or would be open to others without a key.
+    """
+    _run(lambda: Guard(app, service), service, told, nullcontext)
+
+
+def _run(
+    make: Callable[[], ASGIApp],
+    service: Service,
+    told: Callable[[str], None],
+    beside: Callable[[str], AbstractContextManager[object]],
+) -> None:
     import uvicorn
 
     from api import logs
-    from api.app import create_app
 
     if not is_loopback(service.host) and not service.keys and not service.keyless:
         raise InputError(
@@ -54,7 +80,7 @@ def serve(
     logs.set_up(service.log_file)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, service),
+            make(),
             log_config=None,
             log_level="warning",
             access_log=False,
@@ -62,9 +88,7 @@ def serve(
             timeout_graceful_shutdown=service.drain,
         )
     )
-    say(f"Diascribe listens on http://{shown}:{port}")
-    say(f"  what it can do: http://{shown}:{port}/openapi.json; ready yet? http://{shown}:{port}/ready")
-    say(f"  try: curl -F file=@PICTURE http://{shown}:{port}/v1/describe -H 'Accept: text/plain'   (Ctrl-C stops)")
+    told(f"http://{shown}:{port}")
     old = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}
     near = "127.0.0.1" if host in ("0.0.0.0", "::") else shown  # noqa: S104 compared, not bound
     try:
