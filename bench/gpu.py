@@ -1,12 +1,13 @@
 """Memory and speed of Qwen2.5-VL-3B at its true size, with random weights: neither depends on their values.
 
-    python bench/gpu.py [--out FILE] [--folder DIR] [--runs N]
+    python bench/gpu.py [--out FILE] [--folder DIR] [--runs N] [--tiny] [--compiler NAME]
 
 On a GPU: writes random weights of the true shapes into DIR, caps this process at 8 GiB, loads them in NF4 through the
-product's own engine and prints, for 0, 1 and 3 text examples and several picture sizes, predicted and measured peak
-memory, time to the first token, tokens per second, the share of picture preparation; plain `generate` beside it; and
-the bandwidth limit, weights read once a token. Without a GPU only the forecast is printed, and that the rest was
-not run.
+product's own engine and prints, for 0, 1 and 3 text examples and several picture sizes, forecast and measured peak
+memory, time to the first token, tokens per second, the share of picture preparation; plain `generate` beside it, and
+the engine with compiled decoding; and the bandwidth limit, weights read once a token. Without a GPU only the forecast
+and the tokens that a reply takes are printed, and that the rest was not run. --tiny runs the same code with a model of
+some hundred thousand weights, wherever: it shows that the code works, its figures say nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from diagram.model import Diagram, Example  # noqa: E402
-from vlm.engines.qwen import Options, QwenEngine  # noqa: E402
+from vlm.engines.native import Options  # noqa: E402
+from vlm.engines.qwen import QwenEngine  # noqa: E402
 from vlm.memory import Layout, image_tokens, predict, weight_bytes  # noqa: E402
 from vlm.prompt import to_read  # noqa: E402
 from vlm.stack import import_stack  # noqa: E402
@@ -54,28 +56,61 @@ def main() -> None:
     options.add_argument("--out", type=Path, help="write the figures here as JSON")
     options.add_argument("--folder", type=Path, help="where the random weights are kept (7 GB)")
     options.add_argument("--runs", type=int, default=3)
+    options.add_argument("--tiny", action="store_true", help="a tiny model, on whatever there is")
+    options.add_argument("--compiler", default="inductor", help="of torch.compile, for the compiled decoding")
     chosen = options.parse_args()
     torch, transformers = import_stack()
+    gpu = torch.cuda.is_available()
     found: dict[str, Any] = {"date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}", "forecast": forecast(torch)}
-    if not torch.cuda.is_available():
-        found["chip"] = platform.processor() or platform.machine()
-        print("There is no GPU here: measured memory, speed and the comparison were NOT run.")
-    else:
-        found["chip"] = torch.cuda.get_device_name()
+    found["reply"] = reply_cost()
+    found["chip"] = torch.cuda.get_device_name() if gpu else platform.processor() or platform.machine()
+    if gpu:
         torch.cuda.set_per_process_memory_fraction(min(1.0, CAP / torch.cuda.mem_get_info()[1]))
+    else:
+        print("There is no GPU here: measured memory, speed and the comparison were NOT run.")
+    if gpu or chosen.tiny:
         with tempfile.TemporaryDirectory() as scratch:
             folder = chosen.folder or Path(scratch)
             if not (folder / "config.json").is_file():
-                true_size(torch, transformers, folder)
-            found["measured"] = measure(torch, folder, chosen.runs)
-            found["plain"] = plain(torch, transformers, folder, chosen.runs)
-        found["bandwidth"] = bandwidth(torch)
-        speed = max(row["tokens_per_second"] for row in found["measured"])
-        print(f"plain generate {found['plain']['tokens_per_second']:.1f} tokens/s; ours at best {speed:.1f} tokens/s")
-        print(f"limit by bandwidth {found['bandwidth']['tokens_per_second']:.0f} tokens/s")
+                tiny(folder) if chosen.tiny else true_size(torch, transformers, folder)
+            compare(torch, transformers, folder, chosen, found)
     if chosen.out:
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
         chosen.out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+
+
+def compare(torch: Any, transformers: Any, folder: Path, chosen: argparse.Namespace, found: dict[str, Any]) -> None:
+    """All that needs a model in memory; the figures go into `found`."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    how = {"device": device, "precision": "nf4", **({"least": 4, "most": 64} if chosen.tiny else {})}
+    if device == "cuda":
+        how["max_vram"] = CAP / GIB
+    sizes, counts, tokens = (SIZES[::3], EXAMPLES[::2], 8) if chosen.tiny else (SIZES, EXAMPLES, REPLY)
+    found["measured"] = measure(torch, folder, chosen.runs, Options(**how), sizes, counts, tokens)
+    print(f"decoding compiled by {chosen.compiler}:")
+    compiled = Options(**how, compiler="eager" if chosen.tiny else chosen.compiler)
+    found["compiled"] = measure(torch, folder, chosen.runs, compiled, sizes[:1], counts[:1], tokens)
+    found["plain"] = plain(torch, transformers, folder, chosen.runs, device, tokens)
+    ours, fast = (max(row["tokens_per_second"] for row in found[name]) for name in ("measured", "compiled"))
+    print(f"tokens/s: plain generate {found['plain']['tokens_per_second']:.1f}, ours {ours:.1f}, compiled {fast:.1f}")
+    if device == "cuda":
+        found["bandwidth"] = bandwidth(torch)
+        print(f"limit by bandwidth {found['bandwidth']['tokens_per_second']:.0f} tokens/s")
+
+
+def reply_cost() -> dict[str, float]:
+    """Tokens per node of a reply, by design; see bench/reply_tokens.py."""
+    from bench.reply_tokens import costs, show
+
+    found = costs()
+    print(show(found))
+    return {name: round(mean, 2) for name, (mean, _) in found.items()}
+
+
+def tiny(folder: Path) -> None:
+    from tests.tiny_qwen import make
+
+    make(folder)
 
 
 def forecast(torch: Any) -> list[dict[str, Any]]:
@@ -125,35 +160,52 @@ def true_size(torch: Any, transformers: Any, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def measure(torch: Any, folder: Path, runs: int) -> list[dict[str, Any]]:
-    """The product's engine on every combination; peaks are those of torch's allocator."""
-    engine = QwenEngine(folder, Options(precision="nf4", device="cuda", max_vram=CAP / GIB))
+def measure(
+    torch: Any,
+    folder: Path,
+    runs: int,
+    options: Options,
+    sizes: list[tuple[int, int]],
+    counts: tuple[int, ...],
+    tokens: int,
+) -> list[dict[str, Any]]:
+    """The product's engine on every combination; peaks are those of torch's allocator, 0 without a GPU."""
+    engine = QwenEngine(folder, options)
     engine.load()
+    gpu = options.device == "cuda"
     rows = []
-    print("examples  picture        prompt  peak GiB  first token s  tokens/s  preparation")
-    for count in EXAMPLES:
-        for size in SIZES:
+    print("examples  picture        prompt  forecast GiB  peak GiB  off by  first token s  tokens/s  preparation")
+    for count in counts:
+        for size in sizes:
             request = to_read(Image.new("RGB", size, "white"), examples=examples(count))
+            estimate = engine.forecast(request, tokens).estimate
+            forecast = (estimate.weights + estimate.working) / GIB
             engine.generate(request, max_tokens=8)
-            torch.cuda.reset_peak_memory_stats()
-            replies = [engine.generate(request, max_tokens=REPLY) for _ in range(runs)]
+            if gpu:
+                torch.cuda.reset_peak_memory_stats()
+            replies = [engine.generate(request, max_tokens=tokens) for _ in range(runs)]
             best = min(replies, key=lambda reply: reply.timings["generate"])
             seconds = best.timings["generate"] - best.timings["first_token"]
+            peak = torch.cuda.max_memory_allocated() / GIB if gpu else 0.0
             row = {
                 "examples": count,
                 "size": size,
                 "prompt_tokens": best.prompt_tokens,
-                "peak_gib": torch.cuda.max_memory_allocated() / GIB,
+                "forecast_gib": forecast,
+                "peak_gib": peak,
                 "first_token_s": best.timings["first_token"],
                 "tokens_per_second": ((best.tokens or 1) - 1) / max(seconds, 1e-9),
                 "preparation": best.timings["prepare"] / (best.timings["prepare"] + best.timings["generate"]),
                 "notes": best.notes,
             }
             rows.append(row)
+            off = f"{forecast / peak - 1:7.0%}" if peak else "      -"
             print(
-                f"{count:8}  {size[0]:5} x {size[1]:5} {row['prompt_tokens']:7} {row['peak_gib']:9.2f}"
+                f"{count:8}  {size[0]:5} x {size[1]:5} {row['prompt_tokens']:7} {forecast:13.2f} {peak:9.2f} {off}"
                 f" {row['first_token_s']:14.2f} {row['tokens_per_second']:9.1f} {row['preparation']:11.1%}"
             )
+            for note in best.notes:
+                print(f"          {note}")
     engine.unload()
     return rows
 
@@ -165,21 +217,22 @@ def examples(count: int) -> list[Example]:
     return [Example(row["id"], "", "", Diagram.from_json(graph)) for row, graph in zip(rows, graphs, strict=True)]
 
 
-def plain(torch: Any, transformers: Any, folder: Path, runs: int) -> dict[str, float]:
+def plain(torch: Any, transformers: Any, folder: Path, runs: int, device: str, tokens: int) -> dict[str, float]:
     """`generate` of transformers as its documentation shows it: NF4, no schema, text only."""
     quantised = transformers.BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16, llm_int8_skip_modules=["model.visual", "lm_head"],
     )  # fmt: skip
     model = transformers.AutoModelForImageTextToText.from_pretrained(
-        str(folder), dtype=torch.bfloat16, device_map={"": "cuda"}, quantization_config=quantised
+        str(folder), dtype=torch.bfloat16, device_map={"": device}, quantization_config=quantised
     )
-    prompt = torch.randint(10, 400, (1, 1000), device="cuda")
+    prompt = torch.randint(10, 400, (1, 1000), device=device)
     speeds = []
     for _ in range(runs + 1):
         start = time.perf_counter()
-        out = model.generate(input_ids=prompt, max_new_tokens=REPLY, do_sample=False)
-        torch.cuda.synchronize()
+        out = model.generate(input_ids=prompt, max_new_tokens=tokens, do_sample=False)
+        if device == "cuda":
+            torch.cuda.synchronize()
         speeds.append((out.shape[1] - prompt.shape[1]) / (time.perf_counter() - start))
     return {"tokens_per_second": max(speeds[1:])}
 

@@ -78,6 +78,15 @@ class QwenEngine:
             self._drop()
             self._ways = []
 
+    def forecast(self, messages: Sequence[Message], max_tokens: int = 4096) -> Fit:
+        """What a request would take now, and what would be given up for it.
+
+        Raises:
+            MemoryShortError: it does not fit.
+        """
+        with self._turn:
+            return self._ready().plan(messages, max_tokens)
+
     def generate(
         self,
         messages: Sequence[Message],
