@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from api import problems
 from api.guard import Answered, Guard
-from api.routes import compatible, drawing, examples, history, models, openai, operations, reading, talking
+from api.routes import batches, compatible, drawing, examples, history, models, openai, operations, reading, talking
 from api.settings import Service
 from api.work import App
 from pipeline.settings import Settings
@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     )
     app.state.shared = shared
     problems.install(app)
-    for part in (reading, drawing, examples, history, talking, openai, models, operations, compatible):
+    for part in (reading, batches, drawing, examples, history, talking, openai, models, operations, compatible):
         app.include_router(part.router)
 
     @app.get("/", include_in_schema=False)

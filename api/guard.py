@@ -60,6 +60,7 @@ class Guard:
         self._service = service
         self._answered = answered
         self._rate = Rate(service.rate) if service.rate else None
+        self._most_of_batch = service.batch_bytes + 2**20 + 1024 * service.batch_items
         self._most = service.max_bytes * 4 // 3 + 2 * service.max_text * 4 + 2**16  # base64, or text in JSON
         self._hosts = {*LOOPBACK, service.host.lower(), *(host.lower() for host in service.hosts)}
         # Without a key, web pages that a user of this machine looks at must not reach the server by other names.
@@ -89,13 +90,16 @@ class Guard:
             await send(message)
 
         free = scope["path"] in OPEN_PATHS
+        batch = scope["path"] == "/v1/batches"
+        most = self._most_of_batch if batch else self._most
+        seconds = self._service.batch_seconds if batch else self._service.upload_seconds
         self._running += not free
         try:
-            refusal = self._refusal(scope, headers, free=free)
+            refusal = self._refusal(scope, headers, most, free=free)
             if refusal is not None:
                 await problems.answer(refusal, ident)(scope, receive, sending)
             else:
-                await self._app(scope, _Body(receive, self._most, self._service.upload_seconds), sending)
+                await self._app(scope, _Body(receive, most, seconds), sending)
         except Exception:  # told of and logged by `problems` already
             if status == 499:
                 raise
@@ -108,7 +112,7 @@ class Guard:
                 self._answered(getattr(scope.get("route"), "path", ""), scope["method"], status, took)
             REQUEST.reset(token)
 
-    def _refusal(self, scope: Scope, headers: Headers, *, free: bool) -> DiascribeError | None:
+    def _refusal(self, scope: Scope, headers: Headers, most: int, *, free: bool) -> DiascribeError | None:
         """Why the request is not let in, if so."""
         if self._check_host and _name(headers.get("host", "localhost")) not in self._hosts:
             return problems.ForeignError("the server is not called so", hint="name it: DIASCRIBE_API_HOSTS=…")
@@ -126,8 +130,8 @@ class Guard:
         if self._running > self._service.requests:
             return BusyError(f"{self._service.requests} requests are at work", hint="try again in 1 s")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self._most:
-            return _too_large(self._most)
+        if not length.isdigit() or int(length) > most:
+            return _too_large(most)
         return None
 
 

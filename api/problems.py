@@ -29,6 +29,7 @@ from diagram.errors import (
     InvalidDiagramError,
     MissingDependencyError,
 )
+from pipeline.batches import KeyReusedError, NoSuchBatchError
 from pipeline.crew import LostError, OverrunError
 from pipeline.history import NoSuchResultError
 from pipeline.storage import StorageError
@@ -91,6 +92,8 @@ STATUS: Final[Mapping[type[DiascribeError], int]] = {
     IndexUnusableError: 409,
     NoModelError: 409,
     NoSuchResultError: 404,
+    NoSuchBatchError: 404,
+    KeyReusedError: 409,
     StorageError: 503,
     EngineUnavailableError: 503,
     EngineError: 502,

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.settings import Settings
@@ -22,8 +22,11 @@ class Service(BaseSettings):
     more are answered 429. requests: at once, of any kind. rate: requests a minute of one key (of one address where
     there are no keys); 0: as many as they like. max_bytes, max_pixels, max_pages: of a picture. max_text:
     characters of a text to draw. upload_seconds: a request's body must be here by then. timeout: seconds of one
-    reading. drain: seconds that requests at work may still take when the server is asked to stop. keys: SHA-256 (hex)
-    of the accepted API keys, separated by commas; none: no key is asked for. keyless: listen beyond this machine
+    reading. batch_items, batch_bytes: pictures of one batch and their bytes, unpacked; batch_seconds: its body must be
+    here by then. webhook_secret: signs the messages that tell of finished batches (unset: none are sent);
+    webhook_private: they may go to this machine and private networks. drain:
+    seconds that requests and items at work may still take when the server is asked to stop. keys: SHA-256
+    (hex) of the accepted API keys, separated by commas; none: no key is asked for. keyless: listen beyond this machine
     without keys. hosts: names this server is called by, besides its address. log_file: rotated; "" logs to stderr only.
     """
 
@@ -41,6 +44,11 @@ class Service(BaseSettings):
     max_text: int = Field(default=200_000, gt=0)
     upload_seconds: float = Field(default=60.0, gt=0)
     timeout: float = Field(default=120.0, gt=0)
+    batch_items: int = Field(default=1000, gt=0, le=10_000)
+    batch_bytes: int = Field(default=1024 * 2**20, gt=0)
+    batch_seconds: float = Field(default=600.0, gt=0)
+    webhook_secret: SecretStr = SecretStr("")
+    webhook_private: bool = False
     drain: int = Field(default=30, ge=0)
     keys: Annotated[tuple[str, ...], NoDecode] = ()
     keyless: bool = False

@@ -24,10 +24,12 @@ from api.upkeep import Keeper
 from diagram.errors import BusyError
 from diagram.progress import AbandonedError, Tell
 from pipeline.crew import Crew
+from pipeline.jobs import Jobs
 from pipeline.model_host import ModelHost
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tasks import Describe, Ready, Task, make_worker
+from pipeline.webhook import Webhook
 from retrieval.examples import Examples
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class App:
         self.talking = 0
         self.examples = Examples(self.settings.examples_dir, [self.settings.data_dir])
         self.store = Store(self.settings)
+        self.webhook = Webhook(service.webhook_secret.get_secret_value(), service.webhook_private)
+        self.jobs = Jobs(self.store, lambda: self.crew, service.crew(), self.webhook, drain=service.drain)
         self._crew: Crew[Task, dict[str, Any]] | None = None
         self.drawing = 0
         self._limiter: anyio.CapacityLimiter | None = None
@@ -66,9 +70,11 @@ class App:
         )
         self._limiter = anyio.CapacityLimiter(self.service.crew())
         self.talkers = anyio.CapacityLimiter(32)
+        self.jobs.start()
 
     def stop(self) -> None:
         """End all processes."""
+        self.jobs.stop()
         if self._crew is not None:
             self._crew.close()
             self.keeper.close()

@@ -1,4 +1,4 @@
-"""The commands `serve` and `ui` of the command line; `cli` registers them. Heavy imports stay inside."""
+"""The commands `serve`, `worker` and `ui` of the command line; `cli` registers them. Heavy imports stay inside."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command()(serve)
+    app.command()(worker)
     app.command()(ui)
 
 
@@ -24,11 +25,8 @@ def serve(
     new_key: Annotated[bool, typer.Option("--new-key", help="Make an API key, print it, and leave.")] = False,
 ) -> None:
     """Serve all of this: the API on http://127.0.0.1:8000, the page on http://127.0.0.1:8501 unless told otherwise."""
-    from pydantic import ValidationError
-
     from api.serve import new_key as made
     from api.serve import serve as run
-    from api.settings import Service
     from pipeline.cli import settings
 
     if new_key:
@@ -37,16 +35,7 @@ def serve(
         print(f"hash, for the server: DIASCRIBE_API_KEYS={hash_}")
         return
     given: dict[str, Any] = {"host": host, "port": None if port < 0 else port, "workers": workers, "keyless": keyless}
-    try:
-        service = Service(**{name: value for name, value in given.items() if value or (value == 0 and name == "port")})
-    except ValidationError as error:
-        first = error.errors()[0]
-        print(f"diascribe: setting DIASCRIBE_API_{str(first['loc'][0]).upper()}: {first['msg']}", file=sys.stderr)
-        raise typer.Exit(2) from None
-
-    def say(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
+    service = _service({name: value for name, value in given.items() if value or (value == 0 and name == "port")})
     if not page:
         run(settings(), service, say)
         return
@@ -61,6 +50,21 @@ def serve(
     run(settings(), service, say, lambda address: beside(address, page_port, say, key))
 
 
+def worker(
+    workers: Annotated[int, typer.Option(min=0, help="Reading processes; 0: one per core.")] = 0,
+) -> None:
+    """Work on batches beside a server: more processes, or more machines, on one PostgreSQL database."""
+    from api import logs
+    from pipeline.cli import settings
+    from pipeline.webhook import Webhook
+    from pipeline.worker import work
+
+    service = _service({"workers": workers} if workers else {})
+    logs.set_up(service.log_file)
+    webhook = Webhook(service.webhook_secret.get_secret_value(), service.webhook_private)
+    work(service.reader(settings()), service.crew(), service.timeout, webhook, service.drain, say)
+
+
 def ui(
     api: Annotated[str, typer.Option(help="Where the API is.")] = "http://127.0.0.1:8000",
     host: Annotated[str, typer.Option(help="Where to listen; whoever reaches it may use the API.")] = "127.0.0.1",
@@ -69,4 +73,22 @@ def ui(
     """Serve the page alone, beside an API that runs already (its key: DIASCRIBE_UI_KEY)."""
     from pipeline.page import alone
 
-    raise typer.Exit(alone(api, host, port, lambda line: print(line, file=sys.stderr, flush=True)))
+    raise typer.Exit(alone(api, host, port, say))
+
+
+def say(line: str) -> None:
+    """Tell the operator."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _service(given: dict[str, Any]) -> Any:
+    from pydantic import ValidationError
+
+    from api.settings import Service
+
+    try:
+        return Service(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        print(f"diascribe: setting DIASCRIBE_API_{str(first['loc'][0]).upper()}: {first['msg']}", file=sys.stderr)
+        raise typer.Exit(2) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from pipeline.batches import Batches
 from pipeline.fingerprint import Fingerprint
 from pipeline.history import History
 from pipeline.settings import Settings
@@ -15,13 +16,14 @@ DAY = 86_400.0
 
 
 class Store:
-    """database, uploads, history and keys of results, for one process."""
+    """database, uploads, history, batches and keys of results, for one process."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database.of(settings)
         self.uploads = Uploads(settings.state_dir / "uploads")
         self.history = History(self.database, self.uploads)
+        self.batches = Batches(self.database, self.uploads, self.history)
         self.fingerprint = Fingerprint(settings)
 
     def key(self, task: Describe) -> str:
@@ -32,9 +34,17 @@ class Store:
     def expire(self) -> int:
         """Forget results that nobody asked for in the days of the settings; how many."""
         days = self.settings.history_days
-        removed = self.history.clear(time.time() - (DAY if days < 0 else days * DAY)) if days else 0
+        before = time.time() - (DAY if days < 0 else days * DAY)
+        removed = 0
+        if days:
+            self.batches.clear(before)
+            removed = self.history.clear(before)
         self.uploads.sweep(self.database)
         return removed
+
+    def exists(self) -> bool:
+        """Whether anything was ever kept, as far as can be told without making it."""
+        return self.database.postgres or (self.settings.state_dir / "diascribe.db").exists()
 
     def close(self) -> None:
         """Let go of the database."""
