@@ -1,0 +1,46 @@
+"""The client for Node against a running server: every resource, by its own test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.api_client import wait_until
+from tests.model_server import model_server, streamed
+from tests.test_api_serve import ROOT, ask, serving
+
+FOLDER = ROOT / "clients" / "js"
+
+
+def node() -> str:
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("node is not installed")
+    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.lstrip("v").split(".")[0]) < 18:
+        pytest.skip(f"node {version.strip()} is older than 18")
+    return found
+
+
+def test_every_resource_is_called(tmp_path):
+    program = node()
+    with model_server() as model:
+        model.script = [streamed("It is ", "a shop.")] * 100
+        # What reads is the built-in reader; what is asked is the model.
+        env = {"DIASCRIBE_SERVER_URL": model.url, "DIASCRIBE_SERVER_MODEL": "tiny", "DIASCRIBE_ENGINE": "vision",
+               "DIASCRIBE_STATE_DIR": str(tmp_path)}  # fmt: skip
+        with serving(**env) as (_, port):
+            wait_until(lambda: ask(port, "/ready")[0] == 200)
+            done = subprocess.run(
+                [program, "--test", "test.mjs"],
+                cwd=FOLDER,
+                env={**os.environ, "DIASCRIBE_URL": f"http://127.0.0.1:{port}", "MODEL": "1"},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=500,
+            )
+    assert done.returncode == 0, done.stdout + done.stderr
