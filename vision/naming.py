@@ -141,7 +141,7 @@ def _middle(scene: Scene) -> float:
     found = sorted(_thickness(s) for s in scene.shapes if s.outline == "circle" and not s.double and not s.filled)
     gaps = [(b / max(a, 1e-3), (a + b) / 2) for a, b in zip(found, found[1:], strict=False)]
     widest = max(gaps, default=(1.0, THICK))
-    return widest[1] if widest[0] > 1.5 and 0.5 * THICK < widest[1] < 1.6 * THICK else THICK
+    return widest[1] if widest[0] > 1.5 and 0.5 * THICK < widest[1] < 2.2 * THICK else THICK
 
 
 def trigger(shape: Shape, named: NodeType, kind: DiagramKind) -> Trigger | None:
