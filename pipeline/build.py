@@ -56,7 +56,7 @@ def _auto(settings: Settings) -> Describer:
 
 def _model(settings: Settings, name: str, *, alone: bool) -> Describer:
     """A model as a reader: alone, or with the built-in reader and the examples beside it."""
-    from pipeline.engines import make_engine
+    from pipeline.engines import make_engine, most_pixels
     from pipeline.model_reader import ModelReader
     from pipeline.ocr import read_lines
     from pipeline.retrieve import Retrieval
@@ -83,6 +83,7 @@ def _model(settings: Settings, name: str, *, alone: bool) -> Describer:
         settings.max_tokens,
         settings.unsupported,
         required=settings.engine == "hybrid",
+        most=most_pixels(settings, name),
     )
 
 

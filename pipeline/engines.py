@@ -123,3 +123,14 @@ def make_engine(settings: Settings, name: str = "") -> Engine:
 
         return hosted(settings.model_host, name or settings.model)
     return engine
+
+
+def most_pixels(settings: Settings, name: str = "") -> int:
+    """How many pixels of a picture the engine of this name shows its model; larger ones it makes smaller."""
+    from vlm.engines.openai_compatible import MAX_PIXELS
+    from vlm.registry import load
+
+    if settings.server_url and name in ("", "server"):
+        return MAX_PIXELS
+    model = load(settings.models_file).get(name or settings.model)
+    return (model.max_pixels if model is not None else None) or MAX_PIXELS

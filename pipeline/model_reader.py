@@ -1,7 +1,8 @@
 """A model as a reader of pictures: alone, or with the built-in reader beside it (hybrid).
 
 Hybrid: the built-in reader goes first; its lines and graph are hints to the model, choose the examples, and bear out or
-contradict what the model answers. Where the model cannot answer, the built-in reading stands, and a warning says why.
+contradict what the model answers. A picture whose text would be too small at the model's size is read in tiles. Where
+the model cannot answer, the built-in reading stands, and a warning says why.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from PIL import Image
 
 from diagram.errors import EngineError, MissingDependencyError
 from diagram.kinds import Language
-from diagram.model import Description, Diagram, Example
+from diagram.model import Box, Description, Diagram, Example
 from diagram.narrate import narrate
 from diagram.progress import AbandonedError, cancelled, stage, token
 from vlm.prompt import Hints, Line, to_draft, to_read
 from vlm.reconcile import Evidence, Policy, reconcile
 from vlm.reply import SCHEMA, Answer, decode
+from vlm.tiles import cut, lines_in, merged, part
 
 if TYPE_CHECKING:
     from pipeline.build import Describer
@@ -36,7 +38,8 @@ class ModelReader:
     """Reads pictures with a model.
 
     vision: the built-in reader, None to use the model alone. lines: recognises text. similar: finds examples.
-    required: raise where the model cannot answer, instead of falling back on the built-in reading.
+    required: raise where the model cannot answer, instead of falling back on the built-in reading. most: pixels that
+    the model is shown at once; larger pictures with small text are read in tiles.
     """
 
     engine: Engine
@@ -47,6 +50,7 @@ class ModelReader:
     max_tokens: int = 4096
     policy: Policy = "flag"
     required: bool = False
+    most: int = 1280 * 28 * 28
 
     def describe(self, image: Image.Image, examples: Sequence[Example] = ()) -> Description:
         """The graph of one picture as the model gives it, held against what was seen.
@@ -56,21 +60,19 @@ class ModelReader:
         """
         start = time.perf_counter()
         seen = None if self.vision is None else self.vision.describe(image)
-        lines = tuple(self.lines(image))[:MOST_LINES] if self.lines is not None else ()
+        lines = tuple(self.lines(image)) if self.lines is not None else ()
         if not examples and seen is not None and self.similar is not None:
             examples = tuple(self.similar(image, seen.diagram))
         looked = time.perf_counter()
         language = self.language or (seen.diagram.language if seen else "en")
-        request = to_read(image, language, examples, Hints(lines, seen.diagram if seen else None))
+        tiles = cut(image.size, lines, self.most) if seen is not None else [(0, 0, *image.size)]
         stage("model")
-        cancel = cancelled()
         try:
-            reply = self.engine.generate(
-                request, schema=SCHEMA, max_tokens=self.max_tokens, on_text=token, cancel=cancel
-            )
-            if cancel is not None and cancel.is_set():
-                raise AbandonedError("nobody waits for this any more")
-            answer = decode(reply.text)
+            if seen is None or len(tiles) == 1:
+                hints = Hints(lines[:MOST_LINES], seen.diagram if seen else None)
+                reply, answer = self._read(image, language, examples, hints)
+            else:
+                reply, answer = self._read_tiles(image, language, tiles, lines, seen.diagram)
         except (EngineError, MissingDependencyError) as error:
             if seen is None or self.required:
                 raise
@@ -78,6 +80,35 @@ class ModelReader:
             return replace(seen, examples=tuple(examples), warnings=(warning, *seen.warnings))
         timings = {"look": looked - start, **reply.timings}
         return self._told(reply, answer, seen, lines, examples, timings)
+
+    def _read(
+        self, image: Image.Image, language: Language, examples: Sequence[Example], hints: Hints
+    ) -> tuple[Reply, Answer]:
+        cancel = cancelled()
+        request = to_read(image, language, examples, hints)
+        reply = self.engine.generate(request, schema=SCHEMA, max_tokens=self.max_tokens, on_text=token, cancel=cancel)
+        if cancel is not None and cancel.is_set():
+            raise AbandonedError("nobody waits for this any more")
+        return reply, decode(reply.text)
+
+    def _read_tiles(
+        self, image: Image.Image, language: Language, tiles: Sequence[Box], lines: Sequence[Line], seen: Diagram
+    ) -> tuple[Reply, Answer]:
+        """One answer of the answers for all tiles. Examples are left out: a tile is no whole diagram."""
+        read = []
+        for tile in tiles:
+            hints = Hints(lines_in(lines, tile)[:MOST_LINES], part(seen, tile))
+            read.append(self._read(image.crop(tile), language, (), hints))
+        replies, answers = [one[0] for one in read], [one[1] for one in read]
+        diagram = merged([answer.diagram for answer in answers], seen, tiles)
+        names = {name for reply in replies for name in reply.timings}
+        reply = replace(
+            replies[0],
+            notes=(f"read in {len(tiles)} tiles", *dict.fromkeys(note for reply in replies for note in reply.notes)),
+            timings={name: sum(reply.timings.get(name, 0.0) for reply in replies) for name in sorted(names)},
+        )
+        warnings = tuple(warning for answer in answers for warning in answer.warnings)
+        return reply, Answer(diagram, all(answer.complete for answer in answers), warnings)
 
     def _told(
         self,

@@ -1,4 +1,4 @@
-"""The container files say what is so: settings and stages exist, nothing listens beyond this machine, nobody is root."""
+"""The container files are true: settings and stages exist, nothing listens beyond this machine, nobody is root."""
 
 from __future__ import annotations
 
