@@ -52,10 +52,7 @@ def _drop(mine: Desk, *, small: bool) -> None:
         return
     with st.spinner(t("batch.sending", count=len(given))):
         try:
-            if len(given) == 1 and given[0].name.lower().endswith(".zip"):
-                files = [("file", (given[0].name, given[0].getvalue(), "application/zip"))]
-            else:
-                files = [("files", (one.name, one.getvalue(), one.type or "application/octet-stream")) for one in given]
+            files = [("files", (one.name, one.getvalue(), one.type or "application/octet-stream")) for one in given]
             fields = {"engine": st.session_state.get("engine"), "language": st.session_state.get("reads")}
             made = api().send(
                 "/v1/batches", files, fields, {"idempotency-key": f"{st.session_state['desk_name']}-{count}"}
@@ -71,12 +68,11 @@ def _drop(mine: Desk, *, small: bool) -> None:
 
 def _earlier(mine: Desk) -> None:
     with telling():
-        rows = api().get("/v1/batches")
-        rows = rows.get("batches", rows) if isinstance(rows, dict) else rows
+        rows = api().get("/v1/batches", limit=8)["batches"]
         if not rows:
             return
         st.subheader(t("batch.earlier"), anchor=False)
-        for row in rows[:8]:
+        for row in rows:
             with st.container(horizontal=True, vertical_alignment="center", border=True, key=f"earlier_{row['id']}"):
                 st.text(_counts(row), width="stretch")
                 if st.button(t("batch.open"), key=f"open_{row['id']}", icon=":material/open_in_full:"):
@@ -89,11 +85,10 @@ def _progress(name: str) -> None:
     """How far it is, and each item. It asks the API anew each time, so that a reload loses nothing."""
     try:
         state = api().get(f"/v1/batches/{name}")
-        items = api().get(f"/v1/batches/{name}/items", limit=500)
+        items = api().get(f"/v1/batches/{name}/items", limit=500)["items"]
     except Trouble as trouble:
         tell(trouble)
         return
-    items = items.get("items", items) if isinstance(items, dict) else items
     total = max(1, int(state.get("total") or 0))
     over = state["state"] in ("done", "cancelled", "failed")
     ended = sum(int(state.get(key) or 0) for key in ("done", "failed", "cancelled"))
@@ -134,7 +129,7 @@ def _items(items: list[Mapping[str, Any]]) -> None:
         if item.get("error"):
             problem = item["error"]
             note += ". " + told(str(problem.get("detail", "") if isinstance(problem, Mapping) else problem))
-        past = item.get("history") or item.get("result")
+        past = item.get("result")
         data = _thumb(str(past)) if past and isinstance(past, str | int) else b""
         mime = parts.mime_of(data)
         src = parts.address(data, mime, f"item-{past}") if mime else ""
