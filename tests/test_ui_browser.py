@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -303,6 +304,39 @@ def test_a_past_result_is_opened_again_and_deleted(page, place):
     card.first.click()
     page.get_by_role("button", name="Delete").click()
     card.nth(count - 1).wait_for(state="detached")
+
+
+def test_a_batch_is_read_survives_a_reload_and_is_exported(page, place):
+    page.goto(f"{place}/batch")
+    broken = {"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"}
+    good = {"name": "good.png", "mimeType": "image/png", "buffer": (EXAMPLES / "order.png").read_bytes()}
+    page.locator("[data-testid=stFileUploader] input").wait_for(state="attached")
+    page.set_input_files("[data-testid=stFileUploader] input", [good, broken])
+    page.locator(".card", has_text="good.png").wait_for()
+    page.wait_for_url(re.compile("batch="))
+    page.reload()
+    page.get_by_role("button", name="Retry the failed ones").wait_for()
+    assert "PNG" in page.locator(".card", has_text="broken.png").inner_text() or "picture" in page.content()
+    page.locator(".card", has_text="good.png").locator("img").wait_for()
+    name, data = download(page, page.get_by_role("button", name="All as ZIP"))
+    assert name == "batch.zip"
+    assert "good" in " ".join(zipfile.ZipFile(io.BytesIO(data)).namelist())
+    _, data = download(page, page.get_by_role("button", name="All as XLSX"))
+    assert "xl/workbook.xml" in zipfile.ZipFile(io.BytesIO(data)).namelist()
+    page.get_by_text("failed · 1").click()
+    page.locator(".card", has_text="good.png").wait_for(state="hidden")
+    page.get_by_role("button", name="Close this batch").click()
+    page.get_by_text("Earlier batches").wait_for()
+
+
+def test_without_a_model_asking_says_how_to_get_one(page, place):
+    described(page, place)
+    page.locator("[data-testid=stSidebarNav] a[href$='/chat']").click()
+    field = page.get_by_placeholder("Your question")
+    field.fill("What happens first?")
+    field.press("Enter")
+    page.get_by_text("There is no model to ask yet").wait_for()
+    page.locator(".sheet pre", has_text="diascribe models download").wait_for()
 
 
 def test_load_and_models_are_told(page, place):
