@@ -325,6 +325,8 @@ def test_a_batch_is_read_survives_a_reload_and_is_exported(page, place):
     assert "xl/workbook.xml" in zipfile.ZipFile(io.BytesIO(data)).namelist()
     page.get_by_text("failed · 1").click()
     page.locator(".card", has_text="good.png").wait_for(state="hidden")
+    page.get_by_text("failed · 1").click()
+    page.locator(".card", has_text="good.png").wait_for()
     page.get_by_role("button", name="Close this batch").click()
     page.get_by_text("Earlier batches").wait_for()
 

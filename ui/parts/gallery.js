@@ -10,7 +10,7 @@ export default function (component) {
   for (const one of data.cards) {
     const card = document.createElement("button");
     card.type = "button";
-    card.className = "card" + (one.id === data.picked ? " on" : "");
+    card.className = "card" + (one.id && one.id === data.picked ? " on" : "");
     card.dataset.id = one.id;
     if (one.src) {
       const shot = document.createElement("div");
@@ -33,7 +33,7 @@ export default function (component) {
       told.append(note);
     }
     card.append(told);
-    card.onclick = () => setTriggerValue("picked", one.id);
+    if (one.id) card.onclick = () => setTriggerValue("picked", one.id);
     root.append(card);
   }
 }

@@ -12,6 +12,7 @@ from ui import parts
 from ui.client import Trouble
 from ui.desk import Desk
 from ui.tab import api, desk, head, tell, telling
+from ui.views.history import image, reopen
 from ui.words import t, told
 
 STATES: Final = ("queued", "running", "done", "failed", "cancelled")
@@ -130,21 +131,16 @@ def _items(items: list[Mapping[str, Any]]) -> None:
             problem = item["error"]
             note += ". " + told(str(problem.get("detail", "") if isinstance(problem, Mapping) else problem))
         past = item.get("result")
-        data = _thumb(str(past)) if past and isinstance(past, str | int) else b""
+        data = image(api(), str(past)) if past else b""
         mime = parts.mime_of(data)
         src = parts.address(data, mime, f"item-{past}") if mime else ""
         cards.append({"id": str(past or ""), "src": src, "alt": item["name"], "title": item["name"], "note": note})
     if chosen_card := parts.gallery(cards, "batch_cards", least=170):
-        st.session_state["batch_open"] = chosen_card
-        st.rerun()
+        named = next((item["name"] for item in rows if str(item.get("result")) == chosen_card), "")
+        with telling():
+            reopen(desk(), {"id": chosen_card, "name": named})
     if len(rows) > SHOWN:
         st.caption(t("batch.more", count=len(rows) - SHOWN))
-
-
-def _thumb(past: str) -> bytes:
-    from ui.views.history import image
-
-    return image(api(), past)
 
 
 def _counts(state: Mapping[str, Any]) -> str:

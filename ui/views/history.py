@@ -60,7 +60,7 @@ def _entries(mine: Desk, words: str, kind: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="history_do"):
         if st.button(t("history.open"), icon=":material/open_in_full:", type="primary", disabled=picked is None):
             with telling():
-                _reopen(mine, picked or {})
+                reopen(mine, picked or {})
         if st.button(t("history.delete"), icon=":material/delete:", disabled=picked is None):
             with telling():
                 api().delete(f"/v1/history/{(picked or {})['id']}")
@@ -84,7 +84,7 @@ def _entries(mine: Desk, words: str, kind: str) -> None:
         st.rerun()
 
 
-def _reopen(mine: Desk, row: dict[str, Any]) -> None:
+def reopen(mine: Desk, row: dict[str, Any]) -> None:
     """Lay a past result on the desk, and go to the page that shows it."""
     entry = api().get(f"/v1/history/{row['id']}")
     data = api().data(f"/v1/history/{row['id']}/image")
