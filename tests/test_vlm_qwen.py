@@ -1,7 +1,11 @@
 """The engine in this process, on a random Qwen2.5-VL of the true classes: loading, decoding, stopping, failing."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -144,3 +148,88 @@ def test_an_adapter_is_attached(folder, tmp_path):
     peft.get_peft_model(model, config).save_pretrained(str(tmp_path / "lora"))
     engine = QwenEngine(folder, options(lora=tmp_path / "lora"))
     assert json.loads(engine.generate(ASK, schema=SMALL, max_tokens=40).text)
+
+
+def test_examples_with_pictures_are_shown(engine, tmp_path):
+    path = tmp_path / "example.png"
+    PICTURE.save(path)
+    example = Example("x", str(path), "", Diagram("bpmn", (Node("n", "task", "Check"),)))
+    without = engine.generate(to_read(PICTURE, examples=[example]), max_tokens=2)
+    shown = engine.generate(to_read(PICTURE, examples=[example], with_pictures=True), max_tokens=2)
+    assert shown.prompt_tokens > without.prompt_tokens + 20
+
+
+def copied(folder, target, **changed):
+    target.mkdir()
+    for file in folder.iterdir():
+        (target / file.name).write_bytes(changed.get(file.name.split(".")[0], file.read_bytes()))
+    return target
+
+
+def test_a_processor_of_another_kind_is_told(folder, tmp_path):
+    other = json.dumps({"image_processor_type": "CLIPImageProcessor", "processor_class": "CLIPProcessor"})
+    wrong = QwenEngine(copied(folder, tmp_path / "wrong", preprocessor_config=other.encode()), options())
+    with pytest.raises(EngineError, match="pictures are prepared by CLIPImageProcessor"):
+        wrong.generate(ASK)
+    assert wrong.state == "failed"
+
+
+def test_weights_of_another_shape_are_told(folder, tmp_path):
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["intermediate_size"] = 96
+    engine = QwenEngine(copied(folder, tmp_path / "shape", config=json.dumps(config).encode()), options())
+    with pytest.raises(EngineError, match="cannot be loaded"):
+        engine.load()
+
+
+def test_unloading_frees_the_weights(folder):
+    import gc
+
+    from vlm.stack import import_stack
+
+    torch, _ = import_stack()
+    engine = QwenEngine(folder, options())
+
+    def held():
+        gc.collect()
+        return sum(thing.numel() for thing in gc.get_objects() if isinstance(thing, torch.nn.Parameter))
+
+    before = held()
+    engine.generate(ASK, max_tokens=2)
+    assert held() > before + 100_000
+    engine.unload()
+    assert held() == before
+
+
+def test_a_second_model_takes_the_place_of_the_first(folder):
+    from vlm.residents import Residents
+
+    residents = Residents(lambda name: QwenEngine(folder, options(), name))
+    for name in ("a", "b", "a"):
+        assert residents.engine(name).generate(ASK, max_tokens=2).engine == name
+        ready = [one for one, status in residents.states().items() if status.state == "ready"]
+        assert ready == [name]
+    residents.close()
+
+
+def test_a_torchvision_that_cannot_be_imported_does_no_harm(folder, tmp_path):
+    broken = tmp_path / "site" / "torchvision"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
+    meta = tmp_path / "site" / "torchvision-0.28.0.dist-info"
+    meta.mkdir()
+    (meta / "METADATA").write_text("Metadata-Version: 2.1\nName: torchvision\nVersion: 0.28.0\n")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom PIL import Image\nfrom vlm.engine import Message\n"
+        "from vlm.engines.native import Options\nfrom vlm.engines.qwen import QwenEngine\n"
+        "engine = QwenEngine(Path(sys.argv[1]), Options(precision='bf16', device='cpu', least=4, most=64))\n"
+        "print(engine.generate([Message('user', ('Hi', Image.new('RGB', (90, 60))))], max_tokens=2).tokens)\n"
+    )
+    root = Path(__file__).parent.parent
+    path = os.pathsep.join([str(tmp_path / "site"), str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+        text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split()[-1] in ("1", "2")

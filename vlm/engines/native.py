@@ -427,9 +427,11 @@ def _processor(transformers: Any, folder: str, model_type: str) -> Any:
     Raises:
         EngineError: the folder holds no image processor or no tokenizer.
     """
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES  # type: ignore[attr-defined]
+    from transformers.models.auto import image_processing_auto, processing_auto
 
-    name = PROCESSOR_MAPPING_NAMES.get(model_type) or _told_processor(Path(folder))
+    processors: Any = vars(processing_auto)["PROCESSOR_MAPPING_NAMES"]
+    preparers: Any = vars(image_processing_auto)["IMAGE_PROCESSOR_MAPPING_NAMES"]
+    name = processors.get(model_type) or _told_processor(Path(folder))
     kind = getattr(transformers, name or "", None)
     if kind is None:
         raise EngineError(f"{folder} does not say what prepares its pictures", hint="Run it on a server.")
@@ -453,6 +455,11 @@ def _processor(transformers: Any, folder: str, model_type: str) -> Any:
         raise EngineError(f"{folder} has no usable tokenizer", hint="Fetch the model again.")
     if not hasattr(made["image_processor"], "preprocess"):
         raise EngineError(f"{folder} has no image processor", hint="Fetch the model again.")
+    wanted = {name.removesuffix("Pil") for name in preparers.get(model_type, {}).values()}
+    found = type(made["image_processor"]).__name__
+    if wanted and found.removesuffix("Pil").removesuffix("Fast") not in wanted:
+        hint = "Fetch the model again."
+        raise EngineError(f"{folder}: pictures are prepared by {found}, not {' or '.join(sorted(wanted))}", hint=hint)
     if not template and model_type not in _BARE:
         raise EngineError(f"{folder} has no chat template", hint="Fetch the model again.")
     return stills(**made, chat_template=template)
