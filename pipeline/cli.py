@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from diagram.errors import DiascribeError, UnknownNameError
-from pipeline import cli_ask, cli_draw, cli_mcp, cli_models, cli_ocr, cli_retrieval, cli_serve
+from pipeline import cli_ask, cli_batch, cli_draw, cli_mcp, cli_models, cli_ocr, cli_retrieval, cli_serve
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -109,6 +109,8 @@ def doctor() -> None:
 cli_draw.register(app)
 cli_retrieval.register(app)
 app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_batch.batch, name="batch")
+app.add_typer(cli_batch.history, name="history")
 app.command("ask")(cli_ask.ask)
 app.command("ocr")(cli_ocr.ocr)
 app.command("mcp")(cli_mcp.mcp)

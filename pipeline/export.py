@@ -130,7 +130,7 @@ def _zip(rows: Iterable[Row], file: IO[bytes]) -> None:
 def _cells(row: Row) -> list[str | int]:
     found: Mapping[str, Any] = row.description or {}
     texts = {
-        name: cell(_CONTROL.sub("", str(value)))[:_LONGEST]
+        name: cell(_CONTROL.sub("", str(value)).strip())[:_LONGEST]
         for name, value in {
             "name": row.name,
             "title": found.get("title", ""),

@@ -37,7 +37,7 @@ STARTS: Final = 10
 """How often an item may be begun, over all processes that died at it."""
 OUTPUTS: Final = (MARKDOWN, "mermaid", "bpmn")
 _TICK: Final = 2.0
-_SILENT: Final = 30.0  # seconds without a sign of life after which a process of another machine is dead
+_SILENT: Final = 30.0  # seconds without a sign of life after which a process is taken for dead
 _LOOK: Final = 0.5  # seconds between looks whether an item is still wanted
 _HOUR: Final = 3600.0
 Hook = Callable[[str, "Mapping[str, Any]"], None]
@@ -189,9 +189,11 @@ class Jobs:
         self._fed &= set(waiting)
         fresh = [job for job in waiting if job not in self._fed]
         ended = self._queue.ended([_name(job) for job in fresh])
-        for job in fresh:
+        for number, job in enumerate(fresh):
             if self._stopping.is_set():
                 return
+            if number % 100 == 99:
+                self._alive()
             if _name(job) not in ended:
                 self._enter(job)
             elif again := self._batches.give_back(job):  # its turn came while the database was out of reach
@@ -349,9 +351,12 @@ def _lives(row: Any) -> bool:
     """Whether the process of this row is alive."""
     import psutil
 
+    if time.time() - row.seen > _SILENT:
+        return False
     if row.host != socket.gethostname():
-        return bool(time.time() - row.seen < _SILENT)
+        return True
     try:
-        return bool(abs(psutil.Process(row.pid).create_time() - row.born) < 1)
+        process = psutil.Process(row.pid)
+        return bool(abs(process.create_time() - row.born) < 1 and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import http.client
 import io
 import json
@@ -103,6 +104,35 @@ def check(port: int, ident: str, log: Path) -> None:
     assert json.loads(history)["total"] == COUNT  # nothing was read and recorded twice
 
 
+def by_hand(port: int, ident: str, start: Any) -> None:
+    """The same by the commands of the program."""
+    folder, api = start.log.parent, f"--api=http://127.0.0.1:{port}"
+    (folder / "new").mkdir()
+    for number in (900, 901):
+        (folder / "new" / f"{number}.png").write_bytes(picture(number))
+
+    def call(*arguments: str) -> str:
+        env = {**os.environ, "DIASCRIBE_STATE_DIR": str(start.state)}
+        done = subprocess.run([*COMMAND, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    out = folder / "all.zip"
+    call("batch", "submit", str(folder / "new"), api, "--out", str(out))
+    assert len(zipfile.ZipFile(out).namelist()) == 2 * 4 + 2
+    assert f"{ident}  done: {COUNT} of {COUNT} done" in call("batch", "status", api)
+    assert "done" in call("batch", "cancel", ident, api)
+    assert "done" in call("batch", "retry", ident, api)
+    call("batch", "export", ident, api, "--format", "csv", "--out", str(folder / "all.csv"))
+    assert len(list(csv.reader(io.StringIO((folder / "all.csv").read_text("utf-8"))))) == COUNT + 1
+    listed = call("history", "list", "900")
+    assert listed.count("\n") == 1
+    assert json.loads(call("history", "show", listed.split()[0]))["engine"] == "vision"
+    call("history", "export", str(folder / "history.xlsx"), "--query", "901")
+    call("history", "delete", listed.split()[0])
+    assert call("history", "list", "900") == ""
+
+
 @pytest.mark.slow
 def test_nothing_is_lost_or_done_twice_when_server_and_readers_are_killed(start):
     chance, port = random.Random(7), free_port()
@@ -124,6 +154,7 @@ def test_nothing_is_lost_or_done_twice_when_server_and_readers_are_killed(start)
     wait_until(lambda: (status(port, ident) or {}).get("finished"))
     check(port, ident, start.log)
     assert submit(port) == ident  # the same key, even now
+    by_hand(port, ident, start)
     server.terminate()
     assert server.wait(60) == 0
     for name in ("diascribe.db", "queue.db"):
