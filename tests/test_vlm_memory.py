@@ -1,7 +1,7 @@
 """The forecast of memory and what is given up, in order, where it is short."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -11,6 +11,7 @@ from vlm.engine import Message
 from vlm.memory import Estimate, Layout, fit, image_tokens, predict, weight_bytes
 from vlm.pictures import fitted
 from vlm.prompt import to_read
+from vlm.stack import import_stack
 
 GIB = 2**30
 # The configuration of Qwen2.5-VL-3B and its weights, counted on the meta device.
@@ -47,6 +48,20 @@ def test_a_prepared_picture_is_within_its_limits(width, height, most):
     assert w > 0
     assert h > 0
     assert w * h <= most * 784
+
+
+@settings(deadline=None)  # the first call imports transformers
+@given(st.integers(28, 9000), st.integers(28, 9000))
+def test_a_prepared_picture_is_what_the_models_own_arithmetic_makes(width, height):
+    pytest.importorskip("transformers")
+    import_stack()
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+    if max(width, height) > 190 * min(width, height):
+        return
+    least, most = 256 * 784, 1280 * 784
+    theirs = smart_resize(height, width, factor=28, min_pixels=least, max_pixels=most)
+    assert fitted((width, height), 28, least, most) == theirs[::-1]
 
 
 def test_an_ordinary_request_fits_eight_gib():

@@ -21,6 +21,7 @@ from vlm.engines.qwen import QwenEngine  # noqa: E402
 from vlm.memory import MemoryShortError  # noqa: E402
 from vlm.prompt import to_read  # noqa: E402
 from vlm.reply import SCHEMA  # noqa: E402
+from vlm.residents import Residents  # noqa: E402
 from vlm.stack import import_stack  # noqa: E402
 
 PICTURE = Image.new("RGB", (300, 200), "white")
@@ -94,6 +95,33 @@ def test_requests_that_wait_together_are_answered_in_one_round(engine, rounds):
     assert "".join(heard) == right.text
     assert (left.finish, right.finish, free.finish, free.tokens) == ("stop", "stop", "length", 5)
     assert right.prompt_tokens < left.prompt_tokens < free.prompt_tokens
+
+
+def test_who_comes_while_a_round_runs_joins_the_next(engine, rounds):
+    residents = Residents(lambda _: engine)
+    ask = [Message("user", ("Hi",))]
+    running, go = threading.Event(), threading.Event()
+
+    def hold(_):
+        running.set()
+        assert go.wait(60)
+
+    more = {"max_tokens": 30, "on_text": hold}
+    first = threading.Thread(target=residents.engine("a").generate, args=(ask,), kwargs=more)
+    others = [
+        threading.Thread(target=residents.engine("a").generate, args=(ask,), kwargs={"max_tokens": 4}) for _ in range(3)
+    ]
+    first.start()
+    assert running.wait(60)
+    for thread in others:
+        thread.start()
+    deadline = time.monotonic() + 60
+    while len(engine._waiting) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    go.set()
+    for thread in (first, *others):
+        thread.join()
+    assert rounds == [1, 3]
 
 
 def test_what_one_listener_raises_is_its_own_affair(engine, rounds):

@@ -122,6 +122,7 @@ class Loaded:
             self._processor = _processor(self.transformers, str(folder), self._config.model_type)
             self._layout = self._measure()
             self._check_weights_fit()
+            self._cap()
             with _telling(self.transformers, told):
                 self._model = self._load(folder)
         except (EngineError, MissingDependencyError):
@@ -352,6 +353,12 @@ class Loaded:
                 f"the weights need {need / 2**30:.2f} GiB, {max(0, have) / 2**30:.2f} GiB are free",
                 hint="Use a smaller model or nf4, or allow more with DIASCRIBE_MAX_VRAM or DIASCRIBE_MAX_RAM.",
             )
+
+    def _cap(self) -> None:
+        """Make torch itself refuse what goes beyond the limit, whatever the forecast says."""
+        if self._way.device == "cuda" and self._options.max_vram is not None:
+            _, total = self.torch.cuda.mem_get_info()
+            self.torch.cuda.set_per_process_memory_fraction(min(1.0, self._options.max_vram * 2**30 / total))
 
     def _measure(self) -> Layout | None:
         """The layout of a model of the Qwen family, counted on the meta device; None for others: not predicted."""

@@ -69,6 +69,8 @@ class QwenEngine:
         Raises:
             EngineError: they cannot be loaded; `state` and `why` keep the reason.
         """
+        if self._model is not None:  # at once, also while a round runs, so that those who come now can join the next
+            return
         with self._turn:
             self._ready()
 
