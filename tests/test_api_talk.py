@@ -174,7 +174,7 @@ def test_a_model_of_this_machine_is_loaded_asked_and_freed(tmp_path):
     pytest.importorskip("llguidance", reason="pip install 'diascribe[vlm]'")
     folder = tiny_qwen.make(tmp_path / "tiny")
     registry = tmp_path / "models.yaml"
-    registry.write_text(f"- {{id: tiny, name: Tiny, repository: {folder}, loader: qwen, precisions: [bf16]}}\n")
+    registry.write_text(f"- {{id: tiny, name: Tiny, repository: '{folder}', precisions: [bf16], pixels: [4, 64]}}\n")
     settings = Settings(models_file=registry, model="tiny", device="cpu", precision="bf16")
     with client(settings) as api:
 
@@ -186,7 +186,8 @@ def test_a_model_of_this_machine_is_loaded_asked_and_freed(tmp_path):
         replies = []
         while state() == "loading":
             replies.append(api.get("/health").status_code)
-        wait_until(lambda: state() == "ready")
+        wait_until(lambda: state() in ("ready", "failed"))
+        assert state() == "ready", api.get("/models/tiny").json()["why"]
         assert set(replies) <= {200}
         body = {
             "model": "tiny",

@@ -73,7 +73,7 @@ def skew(gray: Bytes, most: float = 6.0) -> float:
 def _slopes(gray: Bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(angle in degrees off the nearest axis in [-45, 45), strength) of the strong edges."""
     scale = 1600 / max(gray.shape)
-    if scale < 0.8:
+    if scale < 0.8 and scale * min(gray.shape) >= 1:  # not where nothing would be left of a thin one
         gray = np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     soft = cv2.GaussianBlur(gray, (0, 0), 1.0)
     dx, dy = cv2.Scharr(soft, cv2.CV_32F, 1, 0), cv2.Scharr(soft, cv2.CV_32F, 0, 1)
