@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import io
 import json
 import re
 import string
@@ -246,3 +247,17 @@ def test_markup_in_titles_is_escaped():
     from ui.outcome import plain
 
     assert plain("<b>*x*</b> $y$ :red[z]") == r"\<b\>\*x\*\</b\> \$y\$ \:red\[z\]"
+
+
+def test_pages_that_browsers_do_not_show_become_pictures():
+    from PIL import Image
+
+    from ui.preview import shown
+
+    with Image.open(ROOT / "data" / "examples" / "order.png") as picture:
+        for form in ("PDF", "TIFF"):
+            out = io.BytesIO()
+            picture.convert("RGB").save(out, form)
+            made = shown(out.getvalue(), 1, 300, 200)
+            assert Image.open(io.BytesIO(made)).size == (300, 200), form
+    assert shown(b"%PDF broken", 1, 300, 200) == b""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.page_server import CHROMIUM, ROOT, browser, running
 
@@ -133,6 +134,23 @@ def test_what_is_no_picture_is_a_sentence_with_a_way_out(page, place):
     told = page.locator("[data-testid=stAlert]")
     told.wait_for()
     assert "PNG, JPG" in told.inner_text()
+
+
+def test_a_page_of_a_pdf_is_shown_and_another_can_be_chosen(page, place):
+    with Image.open(EXAMPLES / "order.png") as first, Image.open(EXAMPLES / "priyom.png") as second:
+        out = io.BytesIO()
+        first.convert("RGB").save(out, "PDF", save_all=True, append_images=[second.convert("RGB")])
+    page.goto(place)
+    given = {"name": "two.pdf", "mimeType": "application/pdf", "buffer": out.getvalue()}
+    page.set_input_files("[data-testid=stFileUploader] input", given)
+    page.wait_for_selector(".list .row")
+    assert page.locator(".page img").first.evaluate("i => i.naturalWidth") > 300
+    before = page.locator("h1").inner_text()
+    field = page.get_by_label("Page of 2")
+    field.fill("2")
+    field.press("Enter")
+    page.locator(f"h1:not(:text-is('{before}')):not(:text-is('two.pdf'))").wait_for()
+    page.wait_for_selector(".list .row")
 
 
 def test_two_tabs_do_not_mix_even_with_one_address(page, place, chromium):

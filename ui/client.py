@@ -155,8 +155,9 @@ def _trouble(status: int, body: bytes) -> Trouble:
 
 def _problem(told: Mapping[str, Any], status: int) -> Trouble:
     kind = str(told.get("type", "")).rpartition(":")[2]
-    if not kind or (status == 404 and kind == "not-found") or status == 405:
-        kind = "missing" if status in (404, 405) else "internal"
+    unrouted = status == 405 or (status == 404 and str(told.get("detail", "")) in ("", "Not Found"))
+    if not kind or unrouted:
+        kind = "missing" if unrouted else "internal"
     return Trouble(
         kind,
         str(told.get("detail", "")),

@@ -11,7 +11,7 @@ import streamlit as st
 
 from diagram.errors import InvalidDiagramError
 from diagram.model import Diagram
-from ui import parts
+from ui import parts, preview
 from ui.client import Trouble
 from ui.desk import Desk, Picture
 from ui.tab import api, tell
@@ -38,7 +38,6 @@ def show(found: dict[str, Any], picture: Picture, mine: Desk) -> None:
 
 def seen(found: dict[str, Any], picture: Picture, key: str, *, tells: bool = False) -> str | None:
     """The picture with boxes and arrows, and the steps beside it; the id just chosen where it tells."""
-    mime = parts.mime_of(picture.data)
     image = found.get("image") or {}
     size = (int(image.get("width", 0)), int(image.get("height", 0)))
     numbers = {str(step["node"]): str(step["number"]) for step in found.get("steps", ())}
@@ -59,9 +58,7 @@ def seen(found: dict[str, Any], picture: Picture, key: str, *, tells: bool = Fal
         if len(edge.get("points") or ()) > 1
     ]
     items = steps(found)
-    if not mime:
-        st.info(t("describe.unseen"), icon=":material/visibility_off:")
-    data, shown = (picture.data, mime) if mime else (_blank(size), "image/svg+xml")
+    data, shown = visible(picture, size)
     return parts.picture(
         data,
         shown,
@@ -75,6 +72,21 @@ def seen(found: dict[str, Any], picture: Picture, key: str, *, tells: bool = Fal
         count=t("steps.count", steps=len(items)) if items else "",
         tells=tells,
     )
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _made(data: bytes, page: int, size: tuple[int, int]) -> bytes:
+    return preview.shown(data, page, *size)
+
+
+def visible(picture: Picture, size: tuple[int, int]) -> tuple[bytes, str]:
+    """What the browser shows of this upload and its media type; an empty sheet, and a word about it, if need be."""
+    if mime := parts.mime_of(picture.data):
+        return picture.data, mime
+    if all(size) and (made := _made(picture.data, picture.page, size)):
+        return made, "image/png"
+    st.info(t("describe.unseen"), icon=":material/visibility_off:")
+    return _blank(size), "image/svg+xml"
 
 
 def steps(found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -83,7 +83,7 @@ def field(name: str, taken: Callable[[Picture], None], *, small: bool = False) -
     parts.paste()
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@st.cache_data(show_spinner=False, max_entries=4, ttl=30)
 def engines(_client: Client, address: str) -> tuple[str, ...]:
     """What can read pictures here, as the API tells; `auto` where it does not."""
     del address

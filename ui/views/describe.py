@@ -22,7 +22,11 @@ def show() -> None:
     """The page."""
     mine = desk()
     errand: Errand[dict[str, Any]] | None = st.session_state.get("describing")
-    if mine.get("found") is None and errand is None:
+    left = mine.get("picture")
+    if errand is None and mine.get("found") is None and left is not None:  # a reload came between
+        begin(mine, left)
+        errand = st.session_state["describing"]
+    if errand is None and left is None:
         _empty(mine)
         return
     picture: Picture = mine.get("picture")
@@ -115,6 +119,9 @@ def _top(mine: Desk, picture: Picture) -> None:
                 begin(mine, Picture(picture.name, picture.data, int(page)))
                 st.rerun()
         _options(mine)
+        if st.button(t("describe.new"), icon=":material/add:", disabled="describing" in st.session_state):
+            mine.put(picture=None, found=None, describe_trouble=None, edited=None)
+            st.rerun()
         if found:
             st.page_link(st.session_state["pages"]["correct"], label=t("describe.correct"), icon=":material/edit_note:")
 
@@ -130,8 +137,6 @@ def _progress(errand: Errand[dict[str, Any]]) -> None:
         return
     mine = desk()
     if st.session_state.get("describing") is errand:
-        mine.put(found=errand.result, describe_trouble=errand.trouble)
-        if errand.trouble is not None:
-            mine.put(found={})
+        mine.put(found=errand.result or {}, describe_trouble=errand.trouble)
         del st.session_state["describing"]
     st.rerun()

@@ -13,7 +13,7 @@ import streamlit as st
 from ui import parts
 from ui.client import Trouble
 from ui.desk import Desk, Picture
-from ui.outcome import plain
+from ui.outcome import plain, visible
 from ui.tab import api, desk, field, head, tell
 from ui.words import t, told
 
@@ -50,7 +50,6 @@ def _take(mine: Desk, picture: Picture) -> None:
 def _found(found: dict[str, Any], given: Picture) -> None:
     for warning in found["warnings"]:
         st.info(told(warning), icon=":material/info:")
-    mime = parts.mime_of(given.data)
     image = found["image"]
     boxes, items = [], []
     for number, line in enumerate(found["lines"], 1):
@@ -59,8 +58,7 @@ def _found(found: dict[str, Any], given: Picture) -> None:
         sure = t("fact.sure", percent=round(100 * line["confidence"]))
         items.append({"id": name, "number": name, "text": line["text"], "family": "line", "facts": sure})
     parts.picture(
-        given.data if mime else b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        mime or "image/svg+xml",
+        *visible(given, (image["width"], image["height"])),
         t("picture.of", name=given.name),
         "ocr_seen",
         size=(image["width"], image["height"]),
