@@ -271,6 +271,11 @@ export class Diascribe {
     return this.#json("POST", `/v1/batches/${part(id)}/retry`);
   }
 
+  /** Cancel and forget a batch; its results stay in the history. @param {string} id */
+  async removeBatch(id) {
+    await this.#send("DELETE", `/v1/batches/${part(id)}`);
+  }
+
   // History
 
   /**

@@ -102,6 +102,9 @@ test("many pictures are described in the background", async (context) => {
   assert.ok((await api.batchExport(begun.id)).length);
   await api.retryBatch(begun.id);
   await api.cancelBatch(begun.id).catch(() => {});
+  do state = await api.batchState(begun.id); while (!["done", "cancelled"].includes(state.state));
+  await api.removeBatch(begun.id);
+  await assert.rejects(api.batchState(begun.id), refused(404));
 });
 
 test("models are told of and asked", async () => {
