@@ -2,8 +2,9 @@
 
     python bench/retrieval.py [--miwg FOLDER] [--graphs FOLDER]
 
-Two sets: exports of one test model by several tools (a query of one tool must find those of the others), and the
-project's own training diagrams (the held-out look of each process must find the other looks). Ways: the built-in
+Three sets: exports of one test model by several tools (a query of one tool must find those of the others), the
+project's own training diagrams (the held-out look of each process must find the other looks), and the same with
+held-out looks so small that most words cannot be read. Ways: the built-in
 embedder; pixels of the picture scaled to 32 x 32; a perceptual hash (64 bits of its cosine transform); TF-IDF of the
 text that was read, by words and by groups of letters. Pictures that are asked for are read by the reader once; their
 graphs are kept in bench/results/graphs, or taken from --graphs (NAME.json).
@@ -40,6 +41,7 @@ from retrieval.embedder import Picture  # noqa: E402
 from retrieval.examples import ExampleFolder  # noqa: E402
 
 RESULTS = ROOT / "bench" / "results"
+SMALL = 0.35
 MIWG = ROOT.parent / "shared" / "eval" / "dev" / "miwg"
 
 
@@ -93,7 +95,8 @@ def by_letters(items: Sequence[Item]) -> np.ndarray:
     return tf_idf([[text[i : i + n] for n in (3, 4, 5) for i in range(len(text) - n + 1)] for text in found])
 
 
-ABOUT = """`own`: the held-out look of each process of the training diagrams asks for its other looks. `miwg`: public
+ABOUT = """`own`: the held-out look of each process of the training diagrams asks for its other looks. `small`: the same
+with the looks that ask shrunk to 0.35 of their sides, where most words cannot be read. `miwg`: public
 exports of one test model by several tools; the picture of one tool asks for those of the others, never for its own.
 Pictures asked for are read by the reader, and in `miwg` those found too. recall@k: of the relevant pictures, or of k if
 there are more, the share among the first k; mAP: mean average precision.
@@ -156,17 +159,29 @@ def miwg(folder: Path, graphs: Path) -> tuple[list[Item], list[int]]:
     return items, list(range(len(items)))
 
 
-def own(graphs: Path) -> tuple[list[Item], list[int]]:
-    """Held-out pictures as read, the others with their true graphs, as the index has them."""
+def own(graphs: Path, scale: float = 1.0) -> tuple[list[Item], list[int]]:
+    """Held-out pictures as read, scaled, the others with their true graphs, as the index has them."""
     records = list(ExampleFolder(ROOT / "data" / "train").records().values())
     items = []
     for record in records:
         asked = record.split != "train"
-        diagram = read(record.image, graphs) if asked else record.diagram
+        path = shrunk(record.image, graphs / f"x{scale}", scale) if asked and scale < 1 else record.image
+        diagram = read(path, path.parent if scale < 1 else graphs) if asked else record.diagram
         assert diagram is not None
         title = "" if asked else record.title
-        items.append(Item(record.image, record.process, "asked" if asked else "kept", diagram, title))
+        items.append(Item(path, record.process, "asked" if asked else "kept", diagram, title))
     return items, [i for i, item in enumerate(items) if item.group == "asked"]
+
+
+def shrunk(path: Path, folder: Path, scale: float) -> Path:
+    """A smaller copy of a picture."""
+    out = folder / f"{path.stem}.png"
+    if not out.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as image:
+            size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+            image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(out)
+    return out
 
 
 def read(path: Path, graphs: Path) -> Diagram:
@@ -219,7 +234,7 @@ def main() -> int:
     parser.add_argument("--miwg", type=Path, default=MIWG)
     parser.add_argument("--graphs", type=Path, default=RESULTS / "graphs")
     args = parser.parse_args()
-    sets = {"own": own(args.graphs)}
+    sets = {"own": own(args.graphs), "small": own(args.graphs, SMALL)}
     if args.miwg.is_dir():
         sets["miwg"] = miwg(args.miwg, args.graphs)
     lines = [
