@@ -32,6 +32,7 @@ async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--alone", type=int, default=20, help="Pictures read one by one first.")
     chosen = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +61,7 @@ async def measure(url: str, cores: int, began: float, chosen: argparse.Namespace
         for _ in range(3):
             await describe(http)
         took, beyond = [], []
-        for _ in range(20):
+        for _ in range(chosen.alone):
             start = time.perf_counter()
             found = (await describe(http)).json()
             took.append(time.perf_counter() - start)
