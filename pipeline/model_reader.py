@@ -107,7 +107,7 @@ class ModelReader:
             notes=(f"read in {len(tiles)} tiles", *dict.fromkeys(note for reply in replies for note in reply.notes)),
             timings={name: sum(reply.timings.get(name, 0.0) for reply in replies) for name in sorted(names)},
         )
-        warnings = tuple(warning for answer in answers for warning in answer.warnings)
+        warnings = tuple(dict.fromkeys(warning for answer in answers for warning in answer.warnings))
         return reply, Answer(diagram, all(answer.complete for answer in answers), warnings)
 
     def _told(
