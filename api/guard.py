@@ -28,6 +28,8 @@ from diagram.errors import BusyError, DiascribeError
 LOG: Final = logging.getLogger("diascribe.access")
 OPEN_PATHS: Final = frozenset({"/health", "/ready"})
 """Asked for by whoever watches the process; no key, and no part of the limit of requests."""
+OPENAI_PATHS: Final = ("/v1/chat/completions", "/v1/models")
+"""Where errors have the form of OpenAI's API."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 Answered = Callable[[str, str, int, float], None]
 _ID = re.compile(r"[\w.-]{1,64}")
@@ -97,7 +99,8 @@ class Guard:
         try:
             refusal = self._refusal(scope, headers, most, free=free)
             if refusal is not None:
-                await problems.answer(refusal, ident)(scope, receive, sending)
+                tell = problems.as_openai if scope["path"].startswith(OPENAI_PATHS) else problems.answer
+                await tell(refusal, ident)(scope, receive, sending)
             else:
                 await self._app(scope, _Body(receive, most, seconds), sending)
         except Exception:  # told of and logged by `problems` already

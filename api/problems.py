@@ -28,6 +28,7 @@ from diagram.errors import (
     InputError,
     InvalidDiagramError,
     MissingDependencyError,
+    UnknownNameError,
 )
 from pipeline.batches import KeyReusedError, NoSuchBatchError
 from pipeline.crew import LostError, OverrunError
@@ -146,6 +147,33 @@ def answer(error: DiascribeError, request_id: str) -> JSONResponse:
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
     name = "invalid-request" if name == "problem" else name
     return _response(status, name, str(error), request_id, headers, hint=error.hint, retryable=error.retryable, **more)
+
+
+def as_openai(error: DiascribeError, request_id: str) -> JSONResponse:
+    """The same as OpenAI's API tells it; a model that is not here is 404, as there."""
+    told = answer(error, request_id)
+    missing = isinstance(error, UnknownNameError | NoModelError)
+    status = 404 if missing else told.status_code
+    code = (
+        "model_not_found"
+        if missing
+        else "invalid_api_key"
+        if isinstance(error, KeyNeededError)
+        else "rate_limit_exceeded"
+        if isinstance(error, BusyError)
+        else None
+    )
+    kind = (
+        "rate_limit_error"
+        if isinstance(error, BusyError)
+        else "api_error"
+        if isinstance(error, EngineUnavailableError) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        else "invalid_request_error"
+    )
+    message = f"{error} ({error.hint})" if error.hint else str(error)
+    headers = {name: value for name, value in told.headers.items() if name in ("retry-after", "www-authenticate")}
+    fault = {"message": message, "type": kind, "param": None, "code": code}
+    return JSONResponse({"error": fault}, status, headers)
 
 
 def internal(request_id: str) -> JSONResponse:

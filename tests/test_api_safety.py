@@ -127,3 +127,31 @@ def test_a_log_line_is_one_line_with_the_request(caplog):
         assert re.fullmatch(r"\S+Z INFO diascribe\.api r1 one two three", Formatter().format(record))
     finally:
         REQUEST.reset(token)
+
+
+def test_openais_client_understands_who_is_not_let_in():
+    openai = pytest.importorskip("openai")
+    key, hash_ = new_key()
+    turns = [{"role": "user", "content": "?"}]
+    with client(keys=hash_, rate=3) as api:
+        wrong = openai.OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="sk-x", http_client=api, max_retries=0)
+        for call in (wrong.models.list, lambda: wrong.chat.completions.create(model="auto", messages=turns)):
+            with pytest.raises(openai.AuthenticationError, match="API key") as refused:
+                call()
+            assert (refused.value.type, refused.value.code) == ("invalid_request_error", "invalid_api_key")
+        mine = wrong.with_options(api_key=key)
+        for _ in range(3):
+            mine.models.list()
+        with pytest.raises(openai.RateLimitError) as early:
+            mine.models.list()
+        assert (early.value.type, early.value.code) == ("rate_limit_error", "rate_limit_exceeded")
+        assert int(early.value.response.headers["retry-after"]) >= 1
+        problem(api.get("/load", headers={"x-api-key": "sk-x"}), 401, "key-needed")  # elsewhere as everywhere
+
+
+def test_what_openais_face_does_not_heed_is_said():
+    with client() as api:
+        fields = api.get("/openapi.json").json()["paths"]["/v1/chat/completions"]["post"]["requestBody"]
+        schema = fields["content"]["application/json"]["schema"]["properties"]
+    for name in ("temperature", "seed"):
+        assert "not heeded" in schema[name]["description"]

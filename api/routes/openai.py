@@ -1,7 +1,8 @@
 """The face of OpenAI's API: `POST /v1/chat/completions` and `GET /v1/models`, as their own client speaks it.
 
-Errors come in the form of that API. Fields that mean nothing here (temperature, seed, …) are taken and not heeded:
-decoding takes the likeliest token. Pictures come as data URLs; addresses are not fetched.
+Errors come in the form of that API, the guard's too (`problems.as_openai`). Fields that mean nothing here (temperature,
+seed, …) are taken and not heeded: decoding takes the likeliest token. Pictures come as data URLs; addresses are not
+fetched.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from api import problems, stream, talk
 from api.uploads import decoded, parsed, schema_of
 from api.work import App, Shared
-from diagram.errors import BusyError, DiascribeError, EngineUnavailableError, InputError, UnknownNameError
+from diagram.errors import DiascribeError, InputError, UnknownNameError
 from diagram.progress import Tell
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1", tags=["openai"])
 AUTO: Final = "auto"
 """The name of whatever model answers here."""
+
+_UNHEEDED: Final = "Accepted and not heeded: the likeliest token is always taken, so that answers repeat themselves."
 
 
 class Part(BaseModel):
@@ -65,6 +68,8 @@ class Completion(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
     n: int | None = Field(default=1, ge=1, le=1, description="One answer.")
+    temperature: float | None = Field(default=None, ge=0, le=2, description=_UNHEEDED)
+    seed: int | None = Field(default=None, description=_UNHEEDED)
     response_format: Form | None = None
 
 
@@ -156,7 +161,8 @@ async def one_model(name: str, request: Request, app: Shared) -> Response:
     for card in await run_in_threadpool(_cards, app):
         if card["id"] == name:
             return JSONResponse(card)
-    return _fault(UnknownNameError(f"the model {name[:100]} is not here", hint="see /v1/models"), request)
+    missing = UnknownNameError(f"the model {name[:100]} is not here", hint="see /v1/models")
+    return problems.as_openai(missing, problems.request_id(request))
 
 
 @router.post(
@@ -203,7 +209,7 @@ async def complete(request: Request, app: Shared) -> Response:
             kind, value = await anext(told)
         return stream.response(_chunks(kind, value, told, asked, request))
     except DiascribeError as error:
-        return _fault(error, request)
+        return problems.as_openai(error, problems.request_id(request))
 
 
 async def _chunks(kind: str, value: Any, told: Any, asked: Completion, request: Request) -> AsyncIterator[str]:
@@ -232,7 +238,8 @@ async def _chunks(kind: str, value: Any, told: Any, asked: Completion, request: 
                 yield ": still at work\n\n"
             kind, value = await anext(told)
     except DiascribeError as error:
-        yield stream.event("", bytes(_fault(error, request).body).decode())
+        told_as = problems.as_openai(error, problems.request_id(request))
+        yield stream.event("", bytes(told_as.body).decode())
     finally:
         await told.aclose()
 
@@ -298,21 +305,3 @@ def _cards(app: App) -> list[dict[str, Any]]:
         if row["state"] in ("here", "loading", "ready") and row["kind"] == "vlm":
             cards.append((row["id"], row["repository"].partition("/")[0]))
     return [{"id": name, "object": "model", "created": int(app.started), "owned_by": owner} for name, owner in cards]
-
-
-def _fault(error: DiascribeError, request: Request) -> JSONResponse:
-    """An error as OpenAI's API tells it; a model that is not here is 404, as there."""
-    told = problems.answer(error, problems.request_id(request))
-    missing = isinstance(error, UnknownNameError | problems.NoModelError)
-    status = 404 if missing else told.status_code
-    kind = (
-        "rate_limit_error"
-        if isinstance(error, BusyError)
-        else "api_error"
-        if isinstance(error, EngineUnavailableError) or status >= 500
-        else "invalid_request_error"
-    )
-    message = f"{error} ({error.hint})" if error.hint else str(error)
-    fault = {"message": message, "type": kind, "param": None, "code": "model_not_found" if missing else None}
-    headers = {name: value for name, value in told.headers.items() if name == "retry-after"}
-    return JSONResponse({"error": fault}, status, headers)
