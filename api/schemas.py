@@ -66,6 +66,9 @@ class Look(Given):
     )
     direction: Literal["TB", "LR"] | None = Field(default=None, description="Top to bottom, or left to right.")
     theme: str = Field(default="", max_length=40, pattern=r"^[\w-]*$", examples=["neutral"])
+    renderer: Literal["auto", "native", "chromium"] = Field(
+        default="auto", description="What draws; auto: the native one, and Chromium for what that draws worse."
+    )
     scale: float = Field(default=2.0, ge=0.1, le=10, description="Pixels of a PNG per CSS pixel.")
     background: str = Field(default="white", max_length=40, pattern=r"^[\w#(),.% -]*$")
     details: bool = Field(default=False, description="Answer JSON with the drawing in it, the graph and warnings.")

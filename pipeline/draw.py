@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Self, get_args
 
-from diagram.errors import DiascribeError, EngineError, InputError, UnknownNameError
+from diagram.errors import DiascribeError, EngineError, InputError, MissingDependencyError, UnknownNameError
 from diagram.model import Diagram, Lane, Node
 from diagram.narrate import narrate
 from mermaid.dialect import Direction
@@ -112,11 +112,13 @@ class Studio:
         *,
         direction: Direction | None = None,
         look: Look = PLAIN,
+        renderer: str = "",
     ) -> Drawing:
-        """The drawing of an input.
+        """The drawing of an input. renderer: one of `RENDERERS` that this studio holds; "": its own choice.
 
         Raises:
             InputError: the input cannot be read; InvalidMermaidError for Mermaid.
+            MissingDependencyError: Chromium was asked for and is not installed.
             RenderError: it cannot be drawn, or not within the limits.
         """
         start = time.perf_counter()
@@ -125,7 +127,7 @@ class Studio:
         seconds = {"read": time.perf_counter() - start}
         if format in ("svg", "png", "pdf"):
             start = time.perf_counter()
-            picture = self._render(read, mermaid, format, direction, look)
+            picture = self._render(read, mermaid, format, direction, look, self._drawer(renderer))
             seconds["render"] = time.perf_counter() - start
             warnings = read.warnings + picture.warnings
             return Drawing(
@@ -180,16 +182,31 @@ class Studio:
             return read.mermaid if direction is None else turned(read.mermaid, direction)
         return emit_mermaid(read.diagram, direction=direction)
 
-    def _render(self, read: Read, mermaid: str, form: Format, direction: Direction | None, look: Look) -> Picture:
+    def _drawer(self, name: str) -> Renderer:
+        own = self.renderer
+        if name in ("", own.name):
+            return own
+        held = {"native": own.native, "chromium": own.chromium} if isinstance(own, Auto) else {}
+        if name not in held:
+            raise UnknownNameError(f"no such renderer here: {name}", hint=f"known: {', '.join((own.name, *held))}")
+        if (found := held[name]) is None:
+            raise MissingDependencyError(
+                "Chromium is not installed", hint="apt-get install chromium, or choose the native renderer"
+            )
+        return found
+
+    def _render(
+        self, read: Read, mermaid: str, form: Format, direction: Direction | None, look: Look, drawer: Renderer
+    ) -> Picture:
         diagram = read.diagram
         look = described(look, diagram)
         sources = [mermaid] if read.mermaid or diagram is None else pictured(diagram, direction)
         for source in sources[:-1]:
             try:
-                return self.renderer.render(source, form, look)
+                return drawer.render(source, form, look)
             except RenderError:
                 continue
-        return self.renderer.render(sources[-1], form, look)
+        return drawer.render(sources[-1], form, look)
 
     def close(self) -> None:
         """End the workers."""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -24,9 +25,12 @@ CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := s
 @contextlib.contextmanager
 def running(**env: str) -> Iterator[tuple[str, str]]:
     """`diascribe serve` with its page: the addresses of the API and of the page."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
     command = [sys.executable, "-c", "from pipeline.cli import main; main()", "serve", "--port", "0", "--workers", "1"]
     with subprocess.Popen(
-        [*command, "--page-port", "18501"], cwd=ROOT, env={**os.environ, **env}, stderr=subprocess.PIPE, text=True
+        [*command, "--page-port", port], cwd=ROOT, env={**os.environ, **env}, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
         said: list[str] = []

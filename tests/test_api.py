@@ -112,6 +112,9 @@ def test_words_become_a_drawing(api):
     assert api.post("/v1/draw", json={"text": text}, headers={"accept": "image/png"}).content.startswith(b"\x89PNG")
     told = api.post("/v1/draw", json={"text": text}, headers={"accept": "application/json"}).json()
     assert told["content"].startswith("<svg")
+    told = api.post("/v1/draw", json={"text": text, "details": True, "renderer": "native"}).json()
+    assert told["renderer"] == "native"
+    assert api.post("/v1/draw", json={"text": text, "renderer": "crayon"}).status_code == 422
     told = api.post("/v1/draw", json={"text": text, "details": True, "format": "mmd"}).json()
     assert parse(told["mermaid"]).lanes
     assert Diagram.from_json(told["diagram"]).language == "ru"

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from bpmn.parse import parse as parse_bpmn
-from diagram.errors import DiascribeError, InputError
+from diagram.errors import DiascribeError, InputError, MissingDependencyError, UnknownNameError
 from diagram.model import Diagram, Edge, Lane, Node
+from mermaid.chromium import available
 from mermaid.parse import parse as parse_mermaid
 from pipeline.draw import InvalidMermaidError, Studio, pictured, turned
 from tests.graphs import shape
@@ -52,6 +53,22 @@ def test_mermaid_of_other_types_is_drawn_as_it_is() -> None:
         assert "Привет" in drawing.data.decode()
         with pytest.raises(InvalidMermaidError, match="line 2"):
             studio.draw("flowchart TB\n a[open --> b\n")
+
+
+@pytest.mark.skipif(not available(), reason="Chromium is not installed: scripts/system-packages.sh chromium")
+def test_one_studio_draws_with_the_renderer_asked_for() -> None:
+    with Studio("auto", workers=1, deadline=60) as studio:
+        drawn = [studio.draw("A -> B", renderer=name) for name in ("", "auto", "native", "chromium")]
+        assert [one.renderer for one in drawn] == ["native", "native", "native", "chromium"]
+        assert all(one.data.startswith(b"<svg") for one in drawn)
+
+
+def test_a_renderer_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mermaid.chromium.available", lambda: False)
+    with Studio("auto", workers=1) as studio, pytest.raises(MissingDependencyError, match="Chromium"):
+        studio.draw("A -> B", renderer="chromium")
+    with Studio("native", workers=1) as studio, pytest.raises(UnknownNameError, match="chromium"):
+        studio.draw("A -> B", renderer="chromium")
 
 
 def test_lanes_are_drawn_as_lanes() -> None:

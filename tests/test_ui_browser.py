@@ -114,16 +114,28 @@ def test_a_bundled_example_is_one_click_away(page, place):
 
 def test_a_picture_can_be_pasted(page, place):
     page.goto(place)
+    pasted(page, "image.png")
+    page.wait_for_selector(".list .row")
+
+
+def test_pictures_pasted_together_become_a_batch(page, place):
+    page.goto(f"{place}/batch")
+    pasted(page, "one.png", "two.png")
+    for name in ("one.png", "two.png"):
+        page.locator(".card", has_text=name).wait_for()
+
+
+def pasted(page: Any, *names: str) -> None:
+    """Paste the example under these names."""
     page.wait_for_selector("[data-testid=stFileUploaderDropzone]")
     page.wait_for_timeout(500)
     page.evaluate(
-        """data => { const carrier = new DataTransfer();
-        carrier.items.add(new File([new Uint8Array(data)], "image.png", {type: "image/png"}));
+        """([data, names]) => { const carrier = new DataTransfer();
+        for (const name of names) carrier.items.add(new File([new Uint8Array(data)], name, {type: "image/png"}));
         const told = {clipboardData: carrier, bubbles: true, cancelable: true};
         document.body.dispatchEvent(new ClipboardEvent("paste", told)); }""",
-        list((EXAMPLES / "order.png").read_bytes()),
+        [list((EXAMPLES / "order.png").read_bytes()), names],
     )
-    page.wait_for_selector(".list .row")
 
 
 def test_what_is_no_picture_is_a_sentence_with_a_way_out(page, place):
@@ -216,6 +228,10 @@ def test_words_become_a_picture_while_one_writes(page, place):
     page.locator(".marks .wrong").wait_for(state="hidden")
     page.locator("label", has_text="Words").wait_for()
     page.wait_for_timeout(1500)
+    plain = page.locator(".page img").get_attribute("src")
+    page.get_by_role("combobox", name="Drawn by").click()
+    page.get_by_role("option", name="Chromium").click()
+    page.locator(f".page img:not([src='{plain}'])").wait_for()
     for form, mark in (
         ("svg", b"<svg"),
         ("png", b"\x89PNG"),

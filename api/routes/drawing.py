@@ -105,7 +105,7 @@ def _draw(studio: Studio, text: str, form: DrawFormat, asked: s.Look) -> Drawing
     from mermaid.render import Look
 
     look = Look(theme=asked.theme, scale=asked.scale, background=asked.background)
-    return studio.draw(text, form, direction=asked.direction, look=look)
+    return studio.draw(text, form, direction=asked.direction, look=look, renderer=asked.renderer)
 
 
 def _drawn(drawing: Drawing, *, details: bool) -> Response:

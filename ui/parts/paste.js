@@ -1,13 +1,15 @@
 /* Pictures from the clipboard go the way of dropped files: into the page's own field for files. */
 export default function () {
   const listen = (event) => {
-    const file = [...(event.clipboardData?.files || [])][0];
+    const files = [...(event.clipboardData?.files || [])];
     const field = document.querySelector('[data-testid="stFileUploader"] input[type="file"]');
-    if (!file || !field) return;
+    if (!files.length || !field) return;
     event.preventDefault();
     const carrier = new DataTransfer();
-    const name = file.name && file.name !== "image.png" ? file.name : `pasted.${(file.type.split("/")[1] || "png").split("+")[0]}`;
-    carrier.items.add(new File([file], name, { type: file.type }));
+    for (const file of field.multiple ? files : files.slice(0, 1)) {
+      const name = file.name && file.name !== "image.png" ? file.name : `pasted.${(file.type.split("/")[1] || "png").split("+")[0]}`;
+      carrier.items.add(new File([file], name, { type: file.type }));
+    }
     field.files = carrier.files;
     field.dispatchEvent(new Event("change", { bubbles: true }));
   };

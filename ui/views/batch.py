@@ -49,6 +49,7 @@ def _drop(mine: Desk, *, small: bool) -> None:
     key = f"batch_files_{count}"
     with st.container(key="again" if small else "drop"):
         given = st.file_uploader(t("drop.label"), key=key, accept_multiple_files=True, label_visibility="collapsed")
+    parts.paste()
     if not given:
         return
     with st.spinner(t("batch.sending", count=len(given))):

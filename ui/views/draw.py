@@ -18,6 +18,7 @@ from ui.tab import api, desk, head
 from ui.words import sentence_of, t, told, tongue
 
 THEMES: Final = ("", "neutral", "forest", "base", "dark")
+RENDERERS: Final = ("auto", "native", "chromium")
 MIMES: Final = {
     "svg": "image/svg+xml",
     "png": "image/png",
@@ -73,7 +74,17 @@ def _looks(mine: Desk) -> None:
             width=170,
             persist_state="session",
         )
-    mine.put(look={"direction": None if direction == "auto" else direction, "theme": theme or ""})
+        renderer = st.selectbox(
+            t("draw.renderer"),
+            RENDERERS,
+            key="renderer",
+            format_func=lambda name: t(f"renderer.{name}"),
+            help=t("draw.renderer.help"),
+            width=170,
+            persist_state="session",
+        )
+    side = None if direction == "auto" else direction
+    mine.put(look={"direction": side, "theme": theme or "", "renderer": renderer or "auto"})
 
 
 def _set(mine: Desk, words: str) -> None:
