@@ -78,6 +78,9 @@ class DrawRequest(Look):
     """Words, Mermaid, BPMN XML or the graph's JSON as text."""
 
     text: Text = Field(examples=["Receive order -> Check stock -> In stock?"])
+    engine: str = Field(
+        default="auto", max_length=100, description="What turns words into a graph: auto, rules, server or a model."
+    )
 
 
 class RenderRequest(Look):

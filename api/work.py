@@ -127,8 +127,8 @@ class App:
             self.metrics.worked(found["timings"])
         return await recording.kept(found) if recording else found
 
-    async def draw(self, work: Callable[[Studio], T]) -> T:
-        """What `work` makes with the studio, in a thread.
+    async def draw(self, work: Callable[[Studio], T], *, talks: bool = False) -> T:
+        """What `work` makes with the studio, in a thread. talks: it waits for a model, and must not hold up others.
 
         Raises:
             BusyError: too many drawings wait. And what `work` raises.
@@ -138,7 +138,9 @@ class App:
             raise BusyError(f"{self.drawing} drawings wait already", hint="try again in 1 s")
         self.drawing += 1
         try:
-            return await anyio.to_thread.run_sync(lambda: work(self.studio), limiter=self._limiter)
+            return await anyio.to_thread.run_sync(
+                lambda: work(self.studio), limiter=self.talkers if talks else self._limiter
+            )
         finally:
             self.drawing -= 1
 

@@ -113,8 +113,12 @@ class Studio:
         direction: Direction | None = None,
         look: Look = PLAIN,
         renderer: str = "",
+        drafter: Drafter | None = None,
     ) -> Drawing:
-        """The drawing of an input. renderer: one of `RENDERERS` that this studio holds; "": its own choice.
+        """The drawing of an input.
+
+        renderer: one of `RENDERERS` that this studio holds; "": its own choice. drafter: turns words into a graph, in
+        place of the studio's own.
 
         Raises:
             InputError: the input cannot be read; InvalidMermaidError for Mermaid.
@@ -122,7 +126,7 @@ class Studio:
             RenderError: it cannot be drawn, or not within the limits.
         """
         start = time.perf_counter()
-        read = self.read(text)
+        read = self.read(text, drafter)
         mermaid = self._source(read, direction)
         seconds = {"read": time.perf_counter() - start}
         if format in ("svg", "png", "pdf"):
@@ -143,7 +147,7 @@ class Studio:
             data = write(read.diagram, format)
         return Drawing(data.encode(), format, read.diagram, mermaid, "", read.warnings, read.repairs, seconds)
 
-    def read(self, text: str) -> Read:
+    def read(self, text: str, drafter: Drafter | None = None) -> Read:
         """The graph of an input: JSON of a graph, BPMN 2.0 XML, Mermaid, or text.
 
         Raises:
@@ -161,7 +165,7 @@ class Studio:
             return Read(diagram, warnings=warnings)
         if _MERMAID.match(text) or _FENCED.search(text):
             return self._read_mermaid(text)
-        return self._draft(text)
+        return (drafter or self._draft)(text)
 
     def verdict(self, source: str, *, mend: bool = True) -> Verdict:
         """Mermaid's verdict on a source; mend: after repairs, where it needs some."""
@@ -233,7 +237,9 @@ def by_rules(text: str) -> Read:
 
 
 def make_drafter(settings: Settings) -> Drafter:
-    """What turns words into a graph: the rules, or a model; under "auto" the rules stand in where a model fails.
+    """What turns words into a graph: the rules ("rules", "vision"), or a model.
+
+    Under "auto" the rules stand in where a model fails.
 
     Raises:
         UnknownNameError: no such engine. MissingDependencyError: the model that was asked for is not here.
@@ -242,7 +248,7 @@ def make_drafter(settings: Settings) -> Drafter:
     from pipeline.model_reader import draft
 
     automatic = settings.engine == "auto"
-    if settings.engine == "rules" or (automatic and choose(settings).engine == "vision"):
+    if settings.engine in ("rules", "vision") or (automatic and choose(settings).engine == "vision"):
         return by_rules
     check(settings, "rules")
     names = {"auto": "", "hybrid": "", "qwen": settings.model}

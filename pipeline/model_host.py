@@ -33,6 +33,7 @@ from typing import Any, Final
 from diagram.errors import DiascribeError, EngineUnavailableError
 from pipeline.models import Models
 from pipeline.settings import Settings
+from pipeline.workers import step_back
 from vlm.engine import Engine, Message, OnText, Reply, Schema
 
 _GONE: Final = "the process of the models ended, most likely for want of memory"
@@ -192,6 +193,7 @@ def _ask(
 def _serve(listener: socket.socket, settings: Settings) -> None:
     """The life of the process with the models."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    step_back()
     parent = multiprocessing.parent_process()
     assert parent is not None
     models = Models(settings)

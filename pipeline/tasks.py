@@ -84,7 +84,9 @@ Task = Describe | Ocr | Search | Page | Ready
 def make_worker(settings: Settings) -> Callable[[Task], dict[str, Any] | DiascribeError]:
     """The function that does one task. Its errors of the project's own tree are returned, not raised."""
     from pipeline.batch import limit_threads
+    from pipeline.workers import step_back
 
+    step_back()
     limit_threads(settings.threads)
     hands = _Hands(settings)
 

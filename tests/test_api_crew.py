@@ -14,7 +14,7 @@ import pytest
 from diagram.errors import UnknownNameError
 from diagram.progress import AbandonedError, stage, token
 from pipeline.crew import Crew, FullError, LostError, OverrunError
-from tests.api_client import wait_until
+from tests.api_client import client, wait_until
 
 
 def make():
@@ -104,3 +104,10 @@ def test_work_tells_how_it_goes_and_ends_where_nobody_wants_it_any_more():
         with pytest.raises(AbandonedError):
             abandoned.result(60)
         assert crew.submit("a").result(60) == f"a {pid}"
+
+
+def test_readers_step_back_behind_the_server():
+    with client() as api:
+        wait_until(lambda: api.get("/ready").status_code == 200)
+        me = psutil.Process()
+        assert min(19, me.nice() + 5) in {child.nice() for child in me.children()}

@@ -132,6 +132,27 @@ def test_a_question_is_answered_with_what_was_said_before(model, port, asked):
     assert found[-1][1]["answer"] == "Two lanes"
 
 
+def test_words_are_drawn_by_the_model_that_is_asked_for(model, port, asked):
+    rows = [[1, "start", "Order", 0, [2]], [2, "task", "Bake", 0, []]]
+    answer = json.dumps({"kind": "bpmn", "language": "en", "lanes": [], "nodes": rows})
+
+    def drawn(engine: str) -> tuple[int, dict]:
+        body = {"text": "An order comes in, then we bake.", "format": "json", "engine": engine}
+        return get(port, "/v1/draw", json.dumps(body).encode(), "application/json")
+
+    for engine in ("auto", "server"):
+        model.script = [streamed(answer)]
+        status, told = drawn(engine)
+        assert (status, [node["text"] for node in told["nodes"]]) == (200, ["Order", "Bake"])
+    model.seen.clear()
+    for engine in ("rules", "vision"):
+        status, told = drawn(engine)
+        assert status == 200
+        assert told["nodes"]
+    assert not model.seen
+    assert drawn("nix")[0] == 422
+
+
 def test_faces_of_other_services_ask_the_model_too(model):
     with client(Settings(server_url=model.url, server_model="tiny")) as api:
         model.script = [streamed("A shop."), streamed("An analysis.")]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 
 import pytest
 
+from pipeline.settings import Settings
 from tests.api_client import EXAMPLES, ORDER
 from tests.test_api_serve import ROOT
 
@@ -89,3 +92,36 @@ async def refused(url: str) -> None:
         told = await client.call_tool("describe_diagram", {"image": str(EXAMPLES / "order.png")})
         assert told.is_error
         assert "base64" in told.content[0].text
+
+
+def test_training_diagrams_are_found_by_words_and_by_picture(tmp_path):
+    from pipeline.mcp import make_server
+    from pipeline.retrieve import Retrieval
+
+    train = tmp_path / "train"
+    train.mkdir()
+    lines = (ROOT / "data" / "train" / "metadata.jsonl").read_text("utf-8").splitlines()[:6]
+    (train / "metadata.jsonl").write_text("\n".join(lines), "utf-8")
+    rows = [json.loads(line) for line in lines]
+    for row in rows:
+        shutil.copy(ROOT / "data" / "train" / row["file_name"], train)
+    settings = Settings(data_dir=train, examples_dir=tmp_path / "own", index_dir=tmp_path / "index", embedder="builtin")
+    retrieval = Retrieval(settings)
+    retrieval.build()
+    wanted = next(iter(retrieval.by_text("process", 1))).record
+
+    async def search() -> None:
+        from mcp.client import Client
+
+        async with Client(make_server(settings), read_timeout_seconds=200) as client:
+            told = await client.call_tool("search_diagrams", {"text": wanted.title, "count": 3})
+            assert not told.is_error, told
+            hits = told.structured_content["results"]
+            assert 1 <= len(hits) <= 3
+            assert wanted.id in [hit["id"] for hit in hits]
+            assert told.content[0].text.splitlines()[0].startswith(f"{hits[0]['id']} (")
+            picture = next(train / row["file_name"] for row in rows if wanted.id in row["file_name"])
+            told = await client.call_tool("search_diagrams", {"image": str(picture), "count": 1})
+            assert [hit["id"] for hit in told.structured_content["results"]] == [wanted.id]
+
+    asyncio.run(asyncio.wait_for(search(), 300))

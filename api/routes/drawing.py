@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from api import negotiate
 from api import schemas as s
-from api.problems import TooLargeError
+from api.problems import NoModelError, TooLargeError
 from api.work import App, Shared
+from diagram.errors import MissingDependencyError
 
 if TYPE_CHECKING:
-    from pipeline.draw import DrawFormat, Drawing, Studio
+    from pipeline.draw import Drafter, DrawFormat, Drawing, Studio
 
 router = APIRouter(prefix="/v1", tags=["drawing"])
 _DRAWN: Final = ("svg", "png", "pdf")
@@ -35,9 +37,14 @@ def _contents(names: tuple[str, ...]) -> dict[str, Any]:
 )
 async def draw(asked: s.DrawRequest, request: Request, app: Shared) -> Response:
     """Draw words, Mermaid, BPMN XML or JSON. With `details`, or where only JSON is accepted, the answer is JSON."""
+    from pipeline.draw import by_rules
+
     _limited(asked.text, app)
     form, details = _form(asked, request, _WRITTEN)
-    drawing = await app.draw(lambda studio: _draw(studio, asked.text, form, asked))
+    drafter = await run_in_threadpool(_drafter, asked.engine, app)
+    drawing = await app.draw(
+        lambda studio: _draw(studio, asked.text, form, asked, drafter), talks=drafter is not by_rules
+    )
     return _drawn(drawing, details=details)
 
 
@@ -101,11 +108,21 @@ def _form(asked: s.Look, request: Request, offers: tuple[str, ...]) -> tuple[Dra
     return ("svg", True) if form == "json" else (cast("DrawFormat", form), False)
 
 
-def _draw(studio: Studio, text: str, form: DrawFormat, asked: s.Look) -> Drawing:
+def _drafter(engine: str, app: App) -> Drafter:
+    from pipeline.draw import make_drafter
+
+    chosen = engine if engine != "auto" else app.settings.engine
+    try:
+        return make_drafter(app.settings.model_copy(update={"engine": chosen}))
+    except MissingDependencyError as error:
+        raise NoModelError(str(error), hint=error.hint) from error
+
+
+def _draw(studio: Studio, text: str, form: DrawFormat, asked: s.Look, drafter: Drafter | None = None) -> Drawing:
     from mermaid.render import Look
 
     look = Look(theme=asked.theme, scale=asked.scale, background=asked.background)
-    return studio.draw(text, form, direction=asked.direction, look=look, renderer=asked.renderer)
+    return studio.draw(text, form, direction=asked.direction, look=look, renderer=asked.renderer, drafter=drafter)
 
 
 def _drawn(drawing: Drawing, *, details: bool) -> Response:
