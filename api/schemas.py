@@ -394,6 +394,28 @@ class ReadyOut(BaseModel):
     uptime: float
 
 
+class FindingOut(BaseModel):
+    """One thing that is installed here, or is not. mend: the command that mends it, "" where there is none."""
+
+    state: Literal["ok", "missing", "note"]
+    text: str
+    mend: str
+
+
+class DoctorOut(BaseModel):
+    """What `diascribe doctor` finds on this machine."""
+
+    findings: list[FindingOut]
+
+
+class Card(BaseModel):
+    """A graphics card; memory in GiB, of all programs that use it."""
+
+    name: str
+    memory_used_gb: float
+    memory_total_gb: float
+
+
 class LoadOut(BaseModel):
     """How busy the machine and the readers are."""
 
@@ -406,6 +428,7 @@ class LoadOut(BaseModel):
     busy: int
     waiting: int
     seconds_per_request: float
+    gpus: list[Card]
 
 
 class Turn(BaseModel):

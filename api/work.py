@@ -11,6 +11,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import anyio
@@ -54,6 +55,8 @@ class App:
         self.jobs = Jobs(self.store, lambda: self.crew, service.crew(), self.webhook, drain=service.drain)
         self._crew: Crew[Task, dict[str, Any]] | None = None
         self.drawing = 0
+        self._checking = threading.Lock()
+        self._checked: tuple[float, list[dict[str, Any]]] | None = None
         self._limiter: anyio.CapacityLimiter | None = None
 
     def start(self) -> None:
@@ -95,6 +98,15 @@ class App:
         from pipeline.draw import Studio
 
         return Studio(workers=self.service.crew())
+
+    def checked(self) -> list[dict[str, Any]]:
+        """What `diascribe doctor` finds, as rows; good for a minute. It may take seconds."""
+        from pipeline.doctor import findings
+
+        with self._checking:
+            if self._checked is None or time.monotonic() - self._checked[0] > 60:
+                self._checked = (time.monotonic(), [asdict(found) for found in findings()])
+            return self._checked[1]
 
     async def read(self, task: Task, request: Request, tell: Tell | None = None) -> dict[str, Any]:
         """The result of a task. A client that goes away is not worked for any more. Descriptions are recorded.

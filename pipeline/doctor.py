@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +22,36 @@ from diagram.errors import DiascribeError
 if TYPE_CHECKING:
     from pipeline.settings import Settings
 
+_MENDS = re.compile(
+    r"(?s)(?P<text>.*?)(?:; | \()(?:(?:install (?:it|them)|get one|fetch it again|make room|choose another) with:"
+    r"|try:|start it, or) ?(?P<mend>.+)"
+)
+_MISSING = re.compile(r"(?:^|[ :(])missing\b")
 _PACKAGES = ("numpy", "opencv-python-headless", "pillow", "onnxruntime", "rapidocr", "tesserocr", "pypdfium2")
 _MODEL_PACKAGES = ("torch", "transformers", "accelerate", "bitsandbytes", "llguidance")
 
 
-def examine() -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing. state: "ok", "missing" (needs a hand) or "note". mend: the command that mends it, "" for none."""
+
+    state: str
+    text: str
+    mend: str = ""
+
+
+def findings() -> list[Finding]:
+    """What `examine` says, taken apart; without the ports, which a running service holds itself."""
+    found = []
+    for line in examine(ports=False):
+        state = "note" if line.startswith("note: ") else "missing" if _MISSING.search(line) else "ok"
+        parts = _MENDS.fullmatch(line)
+        text, mend = (parts["text"], parts["mend"]) if parts else (line, "")
+        found.append(Finding(state, text.removeprefix("note: "), mend))
+    return found
+
+
+def examine(*, ports: bool = True) -> Iterator[str]:
     """One line per thing that matters, "missing" in those that need a hand."""
     from pipeline.settings import Settings
 
@@ -36,7 +63,8 @@ def examine() -> Iterator[str]:
     yield from _models(settings)
     yield from _ocr()
     yield from _drawing()
-    yield from _ports()
+    if ports:
+        yield from _ports()
     yield f"free disk: {_disk()}"
 
 

@@ -167,6 +167,9 @@ def test_operators_are_told_how_it_goes(api):
     health = api.get("/health").json()
     assert (health["status"], health["model_loaded"]) == ("healthy", True)
     load = api.get("/load").json()
+    cards = [load["gpus"][0]["name"]] if load["gpus"] else []
+    card = api.get("/gpu").json()
+    assert cards == ([card["gpu_name"]] if card["gpu_available"] else [])
     assert load["workers"] == load["ready"] == 1
     assert 0 < load["memory_used_gb"] < load["memory_total_gb"]
     assert api.get("/ready").json()["ready"]
@@ -228,3 +231,10 @@ def test_the_openapi_names_every_resource(api):
     )
     forms = {path for path, does in paths.items() if "multipart/form-data" in json.dumps(does.get("post", {}))}
     assert {"/v1/describe", "/v1/search", "/v1/ocr", "/v1/examples", "/ocr", "/chat", "/batch/ocr"} <= forms
+
+
+def test_the_doctor_is_asked_over_http_too(api):
+    rows = api.get("/doctor").json()["findings"]
+    assert any(row["text"].startswith("Tesseract languages") and row["state"] == "ok" for row in rows)
+    assert not any(row["text"].startswith("port ") for row in rows)
+    assert {row["state"] for row in rows} <= {"ok", "missing", "note"}

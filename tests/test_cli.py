@@ -190,3 +190,23 @@ def test_doctor_names_what_is_there(diascribe):
     assert code == 0
     assert "Tesseract" in out
     assert "opencv-python-headless" in out
+
+
+def test_findings_are_taken_apart_into_what_is_so_and_what_mends_it(monkeypatch):
+    from pipeline import doctor
+    from ui.words import _russian
+
+    lines = [
+        "missing: accelerate, for models in process; install them with: pip install 'diascribe[vlm]'",
+        "merman: missing: it draws without a browser; install it with: pip install merman (Linux, x86-64)",
+        "note: tiny does not allow commercial use (Research); choose another with: DIASCRIBE_MODEL=small",
+        "free disk: 2 GiB for weights in /w; missing: room for a model; make room with: diascribe models remove X",
+    ]
+    real = doctor.findings()
+    monkeypatch.setattr(doctor, "examine", lambda *, ports: iter(lines))
+    found = doctor.findings()
+    assert [one.state for one in found] == ["missing", "missing", "note", "missing"]
+    mends = ["pip install 'diascribe[vlm]'", "pip install merman (Linux, x86-64)", "DIASCRIBE_MODEL=small"]
+    assert [one.mend for one in found] == [*mends, "diascribe models remove X"]
+    assert found[2].text == "tiny does not allow commercial use (Research)"
+    assert all(_russian(one.text) for one in (*found, *real))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import io
@@ -22,6 +23,9 @@ import yaml
 from diagram.errors import InvalidDiagramError
 from diagram.kinds import EDGE_KINDS, NODE_TYPES
 from diagram.model import Diagram
+from tests.api_client import wait_until
+from tests.model_server import model_server, streamed
+from tests.test_api_serve import ask, serving
 from ui.client import Client, Trouble, events
 from ui.desk import Desk, Picture, Shelf
 from ui.errand import Errand
@@ -80,6 +84,23 @@ def test_known_sentences_of_the_api_are_told_in_russian():
 
     assert _russian("3 lines end nowhere") == "Линий, которые никуда не ведут: 3."
     assert _russian("something new") is None
+
+
+def test_what_the_readers_warn_of_is_told_in_russian():
+    """Each warning in the sources of the readers, with what they put into it."""
+    from ui.words import _russian
+
+    said = set[str]()
+    for path in ("vision/text", "vision/reader", "vision/connectors", "pipeline/retrieve", "vlm/reply", "vlm/memory"):
+        source = (ROOT / f"{path}.py").read_text("utf-8")
+        said |= set(re.findall(r"""(?:warnings|found|notes)\.(?:append|insert)\((?:0, )?f?"([^"]+)"\)""", source))
+        said |= set(re.findall(r"""warning = f?"([^"]+)\"""", source))
+    said |= {"1 line ends nowhere", "{2} lines end nowhere", "named by the model, left out: [x](y)"}
+    assert len(said) > 7
+    for sentence in said:
+        told = _russian(re.sub(r"\{[^}]*\}", "7", sentence))
+        assert told, sentence
+        assert re.search("[а-я]", told), sentence
 
 
 def channels(colour: str) -> float:
@@ -241,6 +262,43 @@ def test_the_pages_ask_for_a_picture_where_there_is_none(monkeypatch):
     assert not run.exception
     assert run.title[0].value == "Спросить о картинке"
     assert run.chat_input[0].disabled
+
+
+def test_an_answer_is_shown_while_the_model_writes_and_stays_for_the_next_question(monkeypatch):
+    from streamlit.testing.v1 import AppTest
+
+    from ui import tab
+
+    gate = threading.Event()
+    status, kind, pieces = streamed("It is ", "a shop.")
+
+    def held() -> Iterator[str]:
+        yield pieces[0]
+        gate.wait(120)
+        yield from pieces[1:]
+
+    picture = Picture("order.png", (ROOT / "data" / "examples" / "order.png").read_bytes())
+    with model_server() as model, serving(DIASCRIBE_SERVER_URL=model.url, DIASCRIBE_SERVER_MODEL="tiny") as (_, port):
+        wait_until(lambda: ask(port, "/ready")[0] == 200)
+        address = f"http://127.0.0.1:{port}"
+        model.script = [(status, kind, held()), streamed("Two ", "lanes."), streamed("Sales.")]
+        with contextlib.closing(Client(address)) as api:
+            answer = api.ask(picture.name, picture.data, "What is it?", [])
+            assert next(answer) == "It is "  # the model has not written the rest
+            gate.set()
+            assert list(answer) == ["a shop."]
+        monkeypatch.setenv("DIASCRIBE_UI_API", address)
+        tab.api.clear()
+        run = AppTest.from_string("from ui.views import chat\nchat.show()\n", default_timeout=120)
+        run.session_state["desk_name"], run.session_state["desk"] = "asked", Desk({"chat_picture": picture})
+        run.run().chat_input[0].set_value("How many lanes?").run()
+        run.chat_input[0].set_value("Whose is the first?").run()
+        tab.api().close()
+        tab.api.clear()
+        assert not run.exception
+        assert {"How many lanes?", "Two lanes.", "Sales."} <= {text.value for text in run.text}
+        turns = [turn["content"] for turn in model.seen[-1]["messages"]]
+        assert "Two lanes." in turns
 
 
 def test_markup_in_titles_is_escaped():

@@ -206,7 +206,9 @@ def visible(page: Any) -> str:
     return page.evaluate(
         """() => { const out = []; const walk = (node) => {
         if (node.nodeType === 3) { if (node.parentElement?.checkVisibility?.({visibilityProperty: true}) &&
-            !node.parentElement.closest('style,script,textarea,.gallery,[class*=st-key-model_]') &&
+            !node.parentElement.closest(
+            'style,script,textarea,.gallery,[class*=st-key-model_],[data-testid=stExpander]'
+            ) &&
             !getComputedStyle(node.parentElement).fontFamily.includes('Material') &&
             getComputedStyle(node.parentElement).fontSize !== '0px') out.push(node.textContent); return; }
         if (node.shadowRoot) walk(node.shadowRoot);
@@ -379,6 +381,11 @@ def test_load_and_models_are_told(page, place):
     page.goto(f"{place}/service")
     page.locator(".plot strong", has_text="%").first.wait_for()
     page.get_by_text("of 1 readers are ready").wait_for()
+    findings = page.get_by_test_id("stExpander")
+    findings.get_by_text("The doctor misses").wait_for()
+    if not findings.get_by_text("Tesseract languages").is_visible():
+        findings.get_by_text("The doctor misses").click()
+    findings.get_by_text("Tesseract languages").wait_for()
 
 
 def test_the_theme_is_chosen_and_remembered(page, place):

@@ -41,6 +41,10 @@ class Client:
         self.address = address.rstrip("/")
         self._http = httpx.Client(base_url=self.address, headers=headers, timeout=TIMEOUT, trust_env=False)
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
     def get(self, path: str, **query: Any) -> Any:
         """The JSON of a resource."""
         return self._send("GET", path, params=_form(query)).json()

@@ -30,7 +30,7 @@ FILES = {
 def show(found: dict[str, Any], picture: Picture, mine: Desk) -> None:
     """All of it."""
     for warning in found.get("warnings", ()):
-        st.info(told(str(warning)), icon=":material/info:")
+        st.info(plain(told(str(warning))), icon=":material/info:")
     seen(found, picture, "found")
     forms(found, picture, mine)
     _origins(found)

@@ -1,4 +1,4 @@
-"""For whoever runs the service: `/health`, `/ready`, `/load`, `/metrics`. Each answers at once, whatever is at work."""
+"""For whoever runs the service: `/health`, `/ready`, `/load`, `/metrics` answer at once; `/doctor` looks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.metrics import CONTENT_TYPE
-from api.schemas import HealthOut, LoadOut, ReadyOut
+from api.schemas import DoctorOut, HealthOut, LoadOut, ReadyOut
 from api.work import App, Shared
 
 router = APIRouter(tags=["operations"])
@@ -53,8 +53,15 @@ async def load(app: Shared) -> Response:
             "busy": crew.busy,
             "waiting": crew.waiting,
             "seconds_per_request": round(crew.seconds, 3),
+            "gpus": await run_in_threadpool(_cards, app),
         }
     )
+
+
+@router.get("/doctor", response_model=DoctorOut)
+async def doctor(app: Shared) -> Response:
+    """What is installed on this machine, what is missing, and the command that mends it. Looked up anew each minute."""
+    return JSONResponse({"findings": await run_in_threadpool(app.checked)})
 
 
 @router.get(
@@ -65,6 +72,14 @@ async def load(app: Shared) -> Response:
 async def metrics(app: Shared) -> Response:
     """Requests, seconds by stage, the queue, tokens, memory of the GPU and cache hits, as Prometheus reads them."""
     return Response(await run_in_threadpool(app.metrics.text), media_type=CONTENT_TYPE)
+
+
+def _cards(app: App) -> list[dict[str, Any]]:
+    card = app.gpu.state()
+    if not card["gpu_available"]:
+        return []
+    used, total = (round(card[f"gpu_memory_{key}"] * 1e6 / 2**30, 3) for key in ("allocated", "total"))
+    return [{"name": card["gpu_name"], "memory_used_gb": used, "memory_total_gb": total}]
 
 
 def _state(app: App) -> dict[str, Any]:

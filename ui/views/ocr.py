@@ -49,7 +49,7 @@ def _take(mine: Desk, picture: Picture) -> None:
 
 def _found(found: dict[str, Any], given: Picture) -> None:
     for warning in found["warnings"]:
-        st.info(told(warning), icon=":material/info:")
+        st.info(plain(told(warning)), icon=":material/info:")
     image = found["image"]
     boxes, items = [], []
     for number, line in enumerate(found["lines"], 1):

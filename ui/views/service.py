@@ -12,11 +12,13 @@ from ui.client import Trouble
 from ui.meter import KEPT, Meter
 from ui.outcome import plain
 from ui.tab import api, head, telling
-from ui.words import engine_name, t
+from ui.words import engine_name, t, told
 
 GIB: Final = 2**30
 BITS: Final = {"nf4": 4.5, "int4": 4.5, "int8": 8.5, "bf16": 16.0, "fp16": 16.0}
 """Bits that a weight takes."""
+
+ICONS: Final = {"ok": ":material/check_circle:", "missing": ":material/error:", "note": ":material/info:"}
 
 
 def show() -> None:
@@ -79,10 +81,10 @@ def _gpus(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @st.fragment(run_every=3)
 def _models() -> None:
     with telling():
-        told = api().get("/models")
-        rows = told.get("models") or []
+        known = api().get("/models")
+        rows = known.get("models") or []
         if not rows:
-            names = ", ".join(engine_name(str(name)) for name in told.get("engines", ()) if name != "auto")
+            names = ", ".join(engine_name(str(name)) for name in known.get("engines", ()) if name != "auto")
             st.text(t("service.engines", names=names))
             return
         for row in rows:
@@ -158,3 +160,17 @@ def _doctor() -> None:
             disk = f"{state['disk_free_gb']:.0f}"
             st.markdown(f"{ok} {t('doctor.disk', gib=disk)}")
             st.markdown(f"{ok} {t('doctor.uptime', minutes=int(state['uptime'] // 60))}")
+    _findings()
+
+
+def _findings() -> None:
+    """What `diascribe doctor` says of the machine, and the commands that mend it."""
+    with telling():
+        rows = api().get("/doctor")["findings"]
+        missing = [row for row in rows if row["state"] == "missing"]
+        text = t("doctor.missing", count=len(missing)) if missing else t("doctor.whole")
+        with st.expander(text, expanded=bool(missing), icon=":material/stethoscope:", key="findings"):
+            for row in sorted(rows, key=lambda row: row["state"] != "missing"):
+                st.markdown(f"{ICONS[row['state']]} {plain(told(row['text']))}")
+                if row["mend"]:
+                    st.code(row["mend"], language=None, wrap_lines=True)
