@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,11 @@ from PIL import Image
 
 for package in ("httpx", "openai", "fastapi", "uvicorn", "transformers"):
     pytest.importorskip(package, reason="pip install 'transformers[serving]'")
-pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("torchvision") is None, reason="transformers serve needs it: pip install torchvision"),
+]
 
 from diagram.errors import ReplyError  # noqa: E402
 from pipeline.ask import ask  # noqa: E402
