@@ -469,6 +469,11 @@ export class Diascribe {
     return this.#json("GET", "/gpu");
   }
 
+  /** What is installed on the server's machine, what is not, and what mends it. */
+  doctor() {
+    return this.#json("GET", "/doctor");
+  }
+
   /** What reads pictures. */
   model() {
     return this.#json("GET", "/model");

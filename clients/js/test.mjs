@@ -148,6 +148,7 @@ test("how the service does", async () => {
   assert.equal((await api.ready()).ready, true);
   assert.ok((await api.load()).workers);
   assert.equal(typeof (await api.gpu()).gpu_available, "boolean");
+  assert.ok((await api.doctor()).findings.length > 0);
   assert.ok((await api.model()).model_name);
   assert.match(await api.metrics(), /diascribe_requests_total/);
 });
