@@ -36,6 +36,7 @@ bench: $(VENV)/.base
 	$(BIN)/python bench/retrieval.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt usearch || true
 	$(BIN)/python bench/index.py
+	$(BIN)/python bench/service.py
 
 $(VENV)/.python: scripts/system-packages.sh
 	@test -n "$(PYTHON)" || { echo "Diascribe needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1; }
