@@ -26,7 +26,8 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.base
+bench: $(VENV)/.dev
+	PYTHON=$(PYTHON) sh scripts/system-packages.sh chromium
 	$(BIN)/python bench/speed.py
 	$(BIN)/python bench/degrade.py
 	if command -v npm >/dev/null; then \
@@ -37,6 +38,7 @@ bench: $(VENV)/.base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt usearch || true
 	$(BIN)/python bench/index.py
 	$(BIN)/python bench/service.py
+	$(BIN)/python bench/page.py
 
 $(VENV)/.python: scripts/system-packages.sh
 	@test -n "$(PYTHON)" || { echo "Diascribe needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1; }
