@@ -104,6 +104,9 @@ class Chromium:
         self._context = self._session = ""
         self._drawn = 0
 
+    def start(self) -> None:
+        """Nothing: the first picture starts the browser."""
+
     def render(self, source: str, format: Format, look: Look = PLAIN) -> Picture:  # noqa: A002
         """The picture of a source; see `Renderer.render`."""
         if len(source) > MAX_TEXT:

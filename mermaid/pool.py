@@ -129,6 +129,19 @@ class Pool:
         self._closed = False
         self._lock = threading.Lock()
 
+    def start(self) -> None:
+        """Start a worker, unless one is there already; the next call then need not wait for it. Returns at once."""
+        if self._closed:
+            return
+        try:
+            worker = self._free.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            worker = worker or _Worker(self.module)
+        finally:
+            self._free.put(worker)
+
     def call(
         self, header: Mapping[str, Any], body: bytes = b"", *, deadline: float | None = None
     ) -> tuple[dict[str, Any], bytes]:

@@ -55,6 +55,10 @@ class Renderer(Protocol):
 
     name: str
 
+    def start(self) -> None:
+        """Make ready for the first picture, without waiting for it: a caller may read its input meanwhile."""
+        ...
+
     def render(self, source: str, format: Format, look: Look = ...) -> Picture:  # noqa: A002
         """The picture of a source.
 
@@ -76,6 +80,10 @@ class Native:
 
     def __init__(self, *, workers: int = 2, deadline: float = 10.0) -> None:
         self._pool = Pool("mermaid.native", size=workers, deadline=deadline)
+
+    def start(self) -> None:
+        """Start a worker, if there is none."""
+        self._pool.start()
 
     def render(self, source: str, format: Format, look: Look = PLAIN) -> Picture:  # noqa: A002
         """The picture of a source; see `Renderer.render`."""
@@ -113,6 +121,10 @@ class Auto:
     def __init__(self, native: Renderer, chromium: Renderer | None) -> None:
         self.native = native
         self.chromium = chromium
+
+    def start(self) -> None:
+        """Start the one that draws most; a browser is worth its start only where it is needed."""
+        self.native.start()
 
     def render(self, source: str, format: Format, look: Look = PLAIN) -> Picture:  # noqa: A002
         """The picture of a source; the warnings say when the other renderer stood in."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from diagram.errors import DiascribeError
 from diagram.model import Description
 from pipeline.build import describer
 from pipeline.describe import describe_page
+from pipeline.files import write
 from pipeline.formats import FORMATS
 from pipeline.overlay import draw_overlay, png
 from pipeline.retrieve import shared
@@ -142,29 +142,6 @@ def page_name(source: Source, upload: Upload, number: int) -> str:
     return f"{source.name}-p{number + 1}" if upload.pages > 1 else source.name
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, making its folder.
-
-    Raises:
-        DiascribeError: the system refuses; the message says why.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DiascribeError(f"{path} cannot be written: {reason}", hint="choose another --out") from error
-
-
 def limit_threads(count: int) -> None:
     """Hold the libraries of this process to so many threads (0: as they like): workers share the cores."""
     if count:
@@ -198,10 +175,3 @@ def _is_done(source: Path, outputs: Sequence[Path]) -> bool:
         return bool(outputs) and all(path.stat().st_mtime_ns >= made for path in outputs)
     except OSError:
         return False
-
-
-def _umask() -> int:
-    """The process's umask; reading it means setting it for a moment."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -54,7 +54,6 @@ def draw(
     from pipeline.cli import settings
     from pipeline.draw import DRAW_FORMATS, Studio, make_drafter
 
-    drafter = make_drafter(settings(engine=engine))
     suffix = out.suffix.lower().lstrip(".") if out and len(inputs) == 1 else ""
     chosen: Any = format or ("mmd" if suffix == "mermaid" else suffix if suffix in DRAW_FORMATS else "svg")
     if out is None and len(inputs) > 1:
@@ -64,10 +63,12 @@ def draw(
     folder = out is not None and (len(inputs) > 1 or out.is_dir())
     written: dict[Path, str] = {}
     look = Look(theme=theme, scale=scale, background=background)
-    with Studio(renderer, deadline=deadline, drafter=drafter) as studio:
+    with Studio(renderer, deadline=deadline) as studio:
+        studio.start(chosen)
+        drafter = make_drafter(settings(engine=engine))
 
         def one(name: str, text: str) -> None:
-            drawing = studio.draw(text, chosen, direction=direction, look=look)
+            drawing = studio.draw(text, chosen, direction=direction, look=look, drafter=drafter)
             _tell(name, drawing)
             if out is None:
                 sys.stdout.buffer.write(drawing.data)
@@ -131,7 +132,7 @@ def convert(
 def _each(inputs: list[str], one: Callable[[str, str], None], *, files_only: bool = False) -> int:
     """Do one thing for every input; a bad one never stops the rest. The exit code."""
     from diagram.errors import DiascribeError, UnknownNameError
-    from pipeline.console import progress
+    from pipeline.terminal import progress
 
     failed = 0
     with progress(len(inputs), show=True) as (line, advance):
@@ -184,7 +185,7 @@ def _decode(data: bytes) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    from pipeline.batch import write
+    from pipeline.files import write
 
     write(path, data)
 

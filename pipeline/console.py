@@ -10,18 +10,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from diagram.errors import DiascribeError
 from diagram.model import Description
-from pipeline.batch import Outcome, Plan, describe_files, write
+from pipeline.batch import Outcome, Plan, describe_files
 from pipeline.engines import check, in_process
 from pipeline.evaluate import Row, calibrate, evaluate, read_truths, stages, to_json
+from pipeline.files import write
 from pipeline.formats import CSV_HEADER, csv_line, csv_rows
 from pipeline.settings import Settings
 from pipeline.sources import find
+from pipeline.terminal import progress, say
 
 MOST_JOBS = 4  # unless asked for more: each holds its own reader in memory
 
@@ -181,45 +183,6 @@ def tell(outcome: Outcome, line: Callable[[str], None]) -> None:
             line(f"{name}: warning: {warning}")
     for failure in outcome.failures:
         line(f"{failure.name}: {failure.reason}" + (f" ({failure.hint})" if failure.hint else ""))
-
-
-@contextlib.contextmanager
-def progress(total: int, *, show: bool) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
-    """(print a line, count one) with a bar on stderr where that is a terminal and there is more than one to count."""
-    if not (show and total > 1 and sys.stderr.isatty()):
-        yield say, lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    # Standard output stays what it is: it may be a file while the bar is on the screen.
-    with Progress(*columns, console=console, redirect_stdout=False) as bar:
-        task = bar.add_task("", total=total)
-
-        def line(text: str) -> None:
-            console.print(f"diascribe: {text}", markup=False, highlight=False, soft_wrap=True)
-
-        yield line, lambda: bar.advance(task)
-
-
-def say(text: str) -> None:
-    """One line to stderr."""
-    print(f"diascribe: {text}", file=sys.stderr, flush=True)
 
 
 class _Printer:

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Final, Literal, Self, get_args
 
 from diagram.errors import DiascribeError, EngineError, InputError, MissingDependencyError, UnknownNameError
 from diagram.model import Diagram, Lane, Node
@@ -21,10 +21,12 @@ from mermaid.dialect import Direction
 from mermaid.emit import emit as emit_mermaid
 from mermaid.parse import NotAFlowchartError
 from mermaid.parse import parse as parse_mermaid
-from mermaid.render import PLAIN, Auto, Format, Look, Native, Picture, Renderer, RenderError
+from mermaid.render import FORMATS, PLAIN, Auto, Format, Look, Native, Picture, Renderer, RenderError
 from mermaid.repair import repair
 from mermaid.validate import Problem, Validator, Verdict
-from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
 
 DrawFormat = Literal["svg", "png", "pdf", "mmd", "bpmn", "json"]
 DRAW_FORMATS: Final[tuple[DrawFormat, ...]] = get_args(DrawFormat)
@@ -105,6 +107,11 @@ class Studio:
         self.validator = Validator(deadline=deadline)
         self.renderer = make_renderer(renderer, workers=workers, deadline=deadline)
 
+    def start(self, format: DrawFormat) -> None:  # noqa: A002
+        """Make ready for a first drawing of this format, without waiting for it."""
+        if format in FORMATS:
+            self.renderer.start()
+
     def draw(
         self,
         text: str,
@@ -126,12 +133,15 @@ class Studio:
             RenderError: it cannot be drawn, or not within the limits.
         """
         start = time.perf_counter()
+        drawer = self._drawer(renderer)
+        if format in FORMATS:
+            drawer.start()  # while the input is read
         read = self.read(text, drafter)
         mermaid = self._source(read, direction)
         seconds = {"read": time.perf_counter() - start}
-        if format in ("svg", "png", "pdf"):
+        if format in FORMATS:
             start = time.perf_counter()
-            picture = self._render(read, mermaid, format, direction, look, self._drawer(renderer))
+            picture = self._render(read, mermaid, format, direction, look, drawer)
             seconds["render"] = time.perf_counter() - start
             warnings = read.warnings + picture.warnings
             return Drawing(
@@ -245,12 +255,13 @@ def make_drafter(settings: Settings) -> Drafter:
         UnknownNameError: no such engine. MissingDependencyError: the model that was asked for is not here.
     """
     from pipeline.engines import check, choose, make_engine
-    from pipeline.model_reader import draft
 
     automatic = settings.engine == "auto"
     if settings.engine in ("rules", "vision") or (automatic and choose(settings).engine == "vision"):
         return by_rules
     check(settings, "rules")
+    from pipeline.model_reader import draft
+
     names = {"auto": "", "hybrid": "", "qwen": settings.model}
     engine = make_engine(settings, names.get(settings.engine, settings.engine))
 

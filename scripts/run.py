@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipeline.batch import write
 from pipeline.build import describer
 from pipeline.describe import describe_page
 from pipeline.draw import Studio
+from pipeline.files import write
 from pipeline.formats import FORMATS
 from pipeline.overlay import draw_overlay, png
 from pipeline.settings import Settings

@@ -30,3 +30,9 @@ def test_help_loads_nothing_heavy():
     code = "import sys, pipeline.cli\nsys.argv = ['diascribe', '--help']\n"
     code += "try: pipeline.cli.main()\nexcept SystemExit: pass"
     assert loaded_by(code) == set()
+
+
+def test_drawing_loads_nothing_of_what_reads_pictures(tmp_path):
+    arguments = ["draw", "1. Sign", "--renderer", "native", "--out", str(tmp_path / "a.svg")]
+    assert loaded_by(f"import pipeline.cli\ntry: pipeline.cli.main({arguments})\nexcept SystemExit: pass") == set()
+    assert "Sign" in (tmp_path / "a.svg").read_text()

@@ -213,6 +213,9 @@ def test_nothing_reaches_the_network(renderer: Renderer, trap: Trap) -> None:
         ('<animate attributeName="href" values="javascript:x"/>', "animate"),
         ("<?xml-stylesheet href='http://x'?>", "http://x'"),
         ('<image href="data:image/svg+xml;base64,AAAA"/>', "svg+xml"),
+        ('<g fill="URL(http://x/)"/>', "//x"),
+        ('<g xml:base="http://x/"><use href="#a"/></g>', "//x"),
+        ("<style>a{b:c}<g/>@import 'http://x';</style>", "//x"),
     ],
 )
 def test_sanitiser_removes(dirty: str, gone: str) -> None:
@@ -231,6 +234,9 @@ class Broken:
     """A renderer that never draws."""
 
     name = "broken"
+
+    def start(self) -> None:
+        pass
 
     def render(self, source: str, format: str, look: Look = Look()) -> Picture:  # noqa: A002, B008
         raise RenderError("no")
