@@ -16,7 +16,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir diagram && touch diagram/__init__.py \
     && /opt/venv/bin/pip install --constraint constraints.txt --editable ".[$EXTRAS]"
 
-FROM nvidia/cuda:12.8.1-base-ubuntu24.04 AS gpu-packages
+FROM nvidia/cuda:13.0.1-base-ubuntu24.04 AS gpu-packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 DEBIAN_FRONTEND=noninteractive
 RUN apt-get update && apt-get install -y --no-install-recommends python3.12 python3.12-venv && rm -rf /var/lib/apt/lists/* \
     && python3.12 -m venv /opt/venv
@@ -25,7 +25,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir diagram && touch diagram/__init__.py \
     && /opt/venv/bin/pip install --constraint constraints.txt --editable ".[models,vlm]"
 
-FROM nvidia/cuda:12.8.1-base-ubuntu24.04 AS gpu
+FROM nvidia/cuda:13.0.1-base-ubuntu24.04 AS gpu
 ENV DEBIAN_FRONTEND=noninteractive PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     HOME=/var/lib/diascribe TMPDIR=/tmp HF_HOME=/var/lib/diascribe/models NUMBA_CACHE_DIR=/tmp/numba \
     DIASCRIBE_INDEX_DIR=/var/lib/diascribe/index DIASCRIBE_EXAMPLES_DIR=/var/lib/diascribe/examples \

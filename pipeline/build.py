@@ -55,7 +55,7 @@ def _auto(settings: Settings) -> Describer:
 
 
 def _model(settings: Settings, name: str, *, alone: bool) -> Describer:
-    """A model as a reader: alone, or with the built-in reader and the examples beside it."""
+    """A model as a reader: alone with the examples, or with the built-in reader beside it as well."""
     from pipeline.engines import make_engine, most_pixels
     from pipeline.model_reader import ModelReader
     from pipeline.ocr import read_lines
@@ -63,17 +63,23 @@ def _model(settings: Settings, name: str, *, alone: bool) -> Describer:
     from vlm.prompt import Line
 
     engine, language = make_engine(settings, name), None if settings.lang == "auto" else settings.lang
-    if alone:
-        return ModelReader(engine, language=language, max_tokens=settings.max_tokens)
     retrieval = Retrieval(settings.model_copy(update={"engine": "vision"}))
 
     def lines(image: Image.Image) -> list[Line]:
         found = read_lines(image, settings.lang)["lines"]
         return [Line(line["text"], tuple(line["bbox"]), line["confidence"]) for line in found]
 
-    def similar(image: Image.Image, diagram: Diagram) -> Sequence[Example]:
-        return retrieval.with_examples(Description(diagram), image).examples
+    def similar(image: Image.Image, diagram: Diagram | None) -> Sequence[Example]:
+        if not settings.examples:
+            return ()
+        seen = _vision(settings).describe(image).diagram if diagram is None else diagram
+        return retrieval.with_examples(Description(seen), image).examples
 
+    if alone:
+        return ModelReader(
+            engine, similar=similar, language=language, max_tokens=settings.max_tokens,
+            with_pictures=settings.example_pictures,
+        )  # fmt: skip
     return ModelReader(
         engine,
         _vision(settings),
@@ -84,6 +90,7 @@ def _model(settings: Settings, name: str, *, alone: bool) -> Describer:
         settings.unsupported,
         required=settings.engine == "hybrid",
         most=most_pixels(settings, name),
+        with_pictures=settings.example_pictures,
     )
 
 
@@ -104,8 +111,9 @@ def _builtin(_: Settings, read: Read) -> Embedder:
 
 def _clip(settings: Settings, _: Read) -> Embedder:
     from retrieval.clip import ClipEmbedder
+    from vlm.stack import hide_broken_torchvision
 
-    return ClipEmbedder(settings.clip_model, settings.device)
+    return ClipEmbedder(settings.clip_model, settings.device, prepare=hide_broken_torchvision)
 
 
 def _faiss(settings: Settings) -> Index:

@@ -42,7 +42,8 @@ def describe(
     retrieval = retrieval or shared(settings)
     if isinstance(picture, Image.Image):
         found = _told(reader.describe(picture), settings)
-        return found if found.examples else retrieval.with_examples(found, picture)
+        looked_for = found.examples or "examples" in found.timings  # by the reader, whose model saw them
+        return found if looked_for else retrieval.with_examples(found, picture)
     return describe_page(open_upload(picture, settings.limits), 0, settings, reader, retrieval)[1]
 
 

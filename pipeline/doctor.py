@@ -70,9 +70,10 @@ def examine(*, ports: bool = True) -> Iterator[str]:
 
 def _models(settings: Settings) -> Iterator[str]:
     """Graphics card, memory, weights, and what "auto" means here."""
+    from pipeline.build import best_embedder
     from pipeline.engines import choose
     from vlm.registry import get, load
-    from vlm.weights import cache_folder, faults, find
+    from vlm.weights import faults, find, snapshots
 
     yield f"GPU: {_gpu()}"
     if torch := _torch_without_gpu():
@@ -86,14 +87,17 @@ def _models(settings: Settings) -> Iterator[str]:
     get_one = f"none; get one with: diascribe models download {settings.model}"
     yield f"models on this machine: {', '.join(here) or get_one}"
     for model in models.values():
-        folders = cache_folder().glob(f"models--{model.repository.replace('/', '--')}/snapshots/*")
-        if model.id not in here and (broken := [fault for folder in folders for fault in faults(folder)]):
+        folders = [] if model.id in here else snapshots(model.repository)
+        if broken := [fault for folder in folders for fault in faults(folder)]:
             mend = f"diascribe models remove {model.id} && diascribe models download {model.id}"
             yield f"missing: parts of {model.id} ({broken[0]}); fetch it again with: {mend}"
     if settings.server_url:
         yield _server(settings)
     chosen = choose(settings)
     yield f"engine auto: {chosen.engine} ({chosen.why})"
+    embedder = best_embedder(settings)
+    get_clip = "" if embedder == "clip" else " (without CLIP's weights); get one with: diascribe models download clip"
+    yield f"embedder auto: {embedder}{get_clip}"
     model = get(settings.model, settings.models_file)
     if model.commercial is not True:
         told = "does not allow commercial use" if model.commercial is False else "has a licence to read"

@@ -84,6 +84,11 @@ def absent_packages(model: Model | None = None) -> list[str]:
     return [name for name in needed if importlib.util.find_spec(name) is None]
 
 
+def three_ways(model: Model) -> str:
+    """How to get a model that is not here, or any where it runs on servers only."""
+    return THREE_WAYS if model.run == "server" else THREE_WAYS.replace("qwen2.5-vl-3b", model.id)
+
+
 def in_process(settings: Settings) -> bool:
     """Whether a model would be loaded into this process: then workers must not each load their own."""
     if settings.model_host:

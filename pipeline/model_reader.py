@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.build import Describer
     from vlm.engine import Engine, Reply
 
-Similar = Callable[[Image.Image, Diagram], Sequence[Example]]
+Similar = Callable[[Image.Image, Diagram | None], Sequence[Example]]
 MOST_LINES: Final = 200
 """Recognised lines that a model is told of: more would crowd out the picture."""
 
@@ -37,7 +37,8 @@ MOST_LINES: Final = 200
 class ModelReader:
     """Reads pictures with a model.
 
-    vision: the built-in reader, None to use the model alone. lines: recognises text. similar: finds examples.
+    vision: the built-in reader, None to use the model alone. lines: recognises text. similar: finds examples, by the
+    picture and by its graph where the built-in reader read one; with_pictures: the model sees theirs, too.
     required: raise where the model cannot answer, instead of falling back on the built-in reading. most: pixels that
     the model is shown at once; larger pictures with small text are read in tiles.
     """
@@ -51,6 +52,7 @@ class ModelReader:
     policy: Policy = "flag"
     required: bool = False
     most: int = 1280 * 28 * 28
+    with_pictures: bool = False
 
     def describe(self, image: Image.Image, examples: Sequence[Example] = ()) -> Description:
         """The graph of one picture as the model gives it, held against what was seen.
@@ -61,9 +63,11 @@ class ModelReader:
         start = time.perf_counter()
         seen = None if self.vision is None else self.vision.describe(image)
         lines = tuple(self.lines(image)) if self.lines is not None else ()
-        if not examples and seen is not None and self.similar is not None:
-            examples = tuple(self.similar(image, seen.diagram))
         looked = time.perf_counter()
+        timings = {"look": looked - start}
+        if not examples and self.similar is not None:
+            examples = tuple(self.similar(image, None if seen is None else seen.diagram))
+            timings["examples"] = time.perf_counter() - looked
         language = self.language or (seen.diagram.language if seen else "en")
         tiles = cut(image.size, lines, self.most) if seen is not None else [(0, 0, *image.size)]
         stage("model")
@@ -78,14 +82,13 @@ class ModelReader:
                 raise
             warning = f"read without the model: {error}" + (f" ({error.hint})" if error.hint else "")
             return replace(seen, examples=tuple(examples), warnings=(warning, *seen.warnings))
-        timings = {"look": looked - start, **reply.timings}
-        return self._told(reply, answer, seen, lines, examples, timings)
+        return self._told(reply, answer, seen, lines, examples, {**timings, **reply.timings})
 
     def _read(
         self, image: Image.Image, language: Language, examples: Sequence[Example], hints: Hints
     ) -> tuple[Reply, Answer]:
         cancel = cancelled()
-        request = to_read(image, language, examples, hints)
+        request = to_read(image, language, examples, hints, with_pictures=self.with_pictures)
         reply = self.engine.generate(request, schema=SCHEMA, max_tokens=self.max_tokens, on_text=token, cancel=cancel)
         if cancel is not None and cancel.is_set():
             raise AbandonedError("nobody waits for this any more")

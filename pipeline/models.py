@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from diagram.errors import DiascribeError, EngineError, MissingDependencyError
-from pipeline.engines import THREE_WAYS, absent_packages
+from pipeline.engines import absent_packages, three_ways
 from pipeline.settings import Settings
 from vlm.registry import Model, get, load
 from vlm.residents import Loadable, Residents
@@ -147,11 +147,12 @@ class Models:
         chosen = get(name, settings.models_file)
         folder = find(chosen.repository)
         if folder is None:
-            raise EngineError(f"the weights of {name} are gone", hint=THREE_WAYS)
+            raise EngineError(f"the weights of {name} are gone", hint=three_ways(chosen))
         least, most = chosen.pixels or (256, 1280)
         precision = chosen.precisions[0] if settings.precision == "auto" else settings.precision
+        adapter = settings.lora or (folder / chosen.adapter if chosen.adapter else None)
         options = Options(
-            precision, settings.device, settings.max_vram, settings.max_ram, settings.lora, chosen.unit, least, most,
+            precision, settings.device, settings.max_vram, settings.max_ram, adapter, chosen.unit, least, most,
             settings.together, settings.compiler, chosen.loader,
         )  # fmt: skip
         return QwenEngine(folder, options, name)
@@ -175,7 +176,10 @@ def _folder(model: Model) -> None:
         MissingDependencyError: it cannot.
     """
     if model.run == "server" or find(model.repository) is None:
-        raise MissingDependencyError(f"there is no model to ask: {model.id} is not here", hint=THREE_WAYS)
+        raise MissingDependencyError(f"there is no model to ask: {model.id} is not here", hint=three_ways(model))
     if absent := absent_packages(model):
-        hint = "install them with: pip install 'diascribe[vlm]'"
-        raise MissingDependencyError(f"{model.id} needs {', '.join(absent)}", hint=hint)
+        own = " ".join(name for name in absent if name in model.needs)
+        packages = " ".join(filter(None, ["'diascribe[vlm]'", own]))
+        raise MissingDependencyError(
+            f"{model.id} needs {', '.join(absent)}", hint=f"install with: pip install {packages}"
+        )

@@ -161,7 +161,7 @@ class Retrieval:
             return first(found, most)
         close = self._settings.min_similarity
         limits = Limits(most=most, similarity=self.embedder().close if close is None else close)
-        return choose(found, diagram.language, diagram.kind, limits)
+        return choose(found, diagram.language, diagram.kind, limits, _shown)
 
     def with_examples(self, found: Description, image: Image.Image) -> Description:
         """A description with the examples like it; where there is no index it is built, once.
@@ -205,6 +205,13 @@ class Retrieval:
 def shared(settings: Settings) -> Retrieval:
     """One for all calls with the same settings: what it has opened stays open."""
     return Retrieval(settings)
+
+
+def _shown(record: Record) -> str:
+    """What a model is shown of an example: its graph in the compact form, or its description where it has none."""
+    from vlm.reply import encode
+
+    return record.description if record.diagram is None else encode(record.diagram)
 
 
 def _identity(embedder: Embedder) -> Identity:

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     its name or folder. device: of models, "auto", "cpu" or "cuda". index: "faiss", or "pgvector", whose server
     database_url names. index_dir, data_dir and examples_dir: the index, the examples that come along, and the user's
     own. examples: how many may be shown with a picture (0: none are looked for); examples_policy: how they are chosen;
-    min_similarity: from which on (unset: the embedder's).
+    min_similarity: from which on (unset: the embedder's); example_pictures: a model sees their pictures, too.
     model: a name in the registry of models, which models_file adds to. precision: of its weights; lora: a folder with
     an adapter. max_vram and max_ram: GiB that models may take (unset: what is free but for a reserve). model_idle:
     seconds after which an unused model is unloaded; resident: how many may be loaded at once. model_host: the socket
@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     examples: int = Field(default=3, ge=0, le=10)
     examples_policy: Literal["adaptive", "fixed", "random"] = "adaptive"
     min_similarity: float | None = Field(default=None, ge=-1, le=1)
+    example_pictures: bool = False
     model: str = "qwen2.5-vl-3b"
     models_file: Path | None = None
     precision: Literal["auto", "nf4", "bf16"] = "auto"

@@ -1,8 +1,8 @@
 """The embedder of the CLIP family, through sentence-transformers: pictures and texts in one space.
 
-Weights are read from a folder or from the local cache of the Hugging Face hub, never from the network: `download`
-fetches them when a user asks. Pictures are put on white, and padded to squares so that nothing of a wide diagram is
-cropped. Everything heavy is imported when the first vector is made. Knows nothing of graphs.
+Weights are read from a folder or from the local cache of the Hugging Face hub, never from the network. Pictures are put
+on white, and padded to squares so that nothing of a wide diagram is cropped. Everything heavy is imported when the
+first vector is made. Knows nothing of graphs.
 """
 
 from __future__ import annotations
@@ -11,31 +11,34 @@ import functools
 import hashlib
 import importlib.util
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from PIL import Image
 
-from diagram.errors import DiascribeError, MissingDependencyError
+from diagram.errors import MissingDependencyError
 from retrieval.embedder import Picture, Vectors, normalised
 
 DOWNLOAD: Final = "fetch it with: diascribe models download clip"
 _BATCH: Final = 32
 _SAMPLE: Final = 1 << 16  # bytes read at the start, the middle and the end of each file for the fingerprint
-_NOT_NEEDED: Final = ["onnx/*", "openvino/*", "*.h5", "*.msgpack", "*.ot", "*.onnx"]
 
 
 class ClipEmbedder:
-    """Embeds pictures and texts with one CLIP model. model: a folder, or a name on the hub; device: "auto", "cpu", …"""
+    """Embeds pictures and texts with one CLIP model.
+
+    model: a folder, or a name on the hub. device: "auto", "cpu", … prepare: called before anything heavy is imported.
+    """
 
     name = "clip"
     close = 0.9
 
-    def __init__(self, model: str, device: str = "auto") -> None:
+    def __init__(self, model: str, device: str = "auto", prepare: Callable[[], object] = lambda: None) -> None:
         self._model_name = model
         self._device = device
+        self._prepare = prepare
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -81,6 +84,7 @@ class ClipEmbedder:
     @functools.cached_property
     def _model(self) -> Any:
         folder = self._folder()
+        self._prepare()
         try:
             from sentence_transformers import SentenceTransformer
         except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision of another torch
@@ -107,26 +111,6 @@ def usable(model: str) -> bool:
     return importlib.util.find_spec("sentence_transformers") is not None and find(model) is not None
 
 
-def download(model: str) -> Path:
-    """Fetch a model from the hub into its cache; the only function here that uses the network.
-
-    Raises:
-        MissingDependencyError: the hub's client is not installed. DiascribeError: it cannot be fetched.
-    """
-    if (folder := find(model)) is not None:
-        return folder
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError as error:
-        hint = "install it with: pip install 'diascribe[models]'"
-        raise MissingDependencyError("huggingface_hub is not installed", hint=hint) from error
-    try:
-        return Path(snapshot_download(_repository(model), ignore_patterns=_NOT_NEEDED))
-    except Exception as error:  # the client raises its own, requests' and the system's errors
-        hint = "check the name and the network, or copy the model's folder here and set DIASCRIBE_CLIP_MODEL to it"
-        raise DiascribeError(f"{model} cannot be fetched: {error}".splitlines()[0], hint=hint) from error
-
-
 def squared(image: Image.Image) -> Image.Image:
     """RGB, on white, padded with white to a square."""
     if image.mode not in ("RGB", "L"):
@@ -139,7 +123,8 @@ def squared(image: Image.Image) -> Image.Image:
     return square
 
 
-def _repository(model: str) -> str:
+def repository(model: str) -> str:
+    """Its name on the hub."""
     return model if "/" in model else f"sentence-transformers/{model}"
 
 
@@ -147,7 +132,7 @@ def _cached(model: str) -> list[Path]:
     """Snapshots in the hub's cache, the newest first."""
     home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface")
     cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    snapshots = cache / f"models--{_repository(model).replace('/', '--')}" / "snapshots"
+    snapshots = cache / f"models--{repository(model).replace('/', '--')}" / "snapshots"
     if not snapshots.is_dir():
         return []
     return sorted(snapshots.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)

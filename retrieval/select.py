@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +34,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """most: how many at most. similarity: what is less similar is left out. tokens: of all descriptions together."""
+    """most: how many at most. similarity: what is less similar is left out. tokens: of all that is shown together."""
 
     most: int = 3
     similarity: float = 0.7
@@ -49,8 +49,14 @@ class Choice:
     why_not: str = ""
 
 
-def choose(found: Sequence[Candidate], language: str, kind: str, limits: Limits | None = None) -> Choice:
-    """The examples that most likely help with a picture of this language and kind.
+def choose(
+    found: Sequence[Candidate],
+    language: str,
+    kind: str,
+    limits: Limits | None = None,
+    shown: Callable[[Record], str] = lambda record: record.description,
+) -> Choice:
+    """The examples that most likely help with a picture of this language and kind. shown: what a model sees of one.
 
     Those of another language or kind count as a little less similar. One clearly closer than the rest stays alone;
     copies of what is chosen are left out.
@@ -79,7 +85,7 @@ def choose(found: Sequence[Candidate], language: str, kind: str, limits: Limits 
             break
         one = max(left, key=lambda one: (1 - _DIVERSITY) * worth[id(one)] - _DIVERSITY * near[id(one)])
         left.remove(one)
-        cost = token_count(one.record.description)
+        cost = token_count(shown(one.record))
         if cost > tokens:
             dear = True
             continue
@@ -103,9 +109,10 @@ def at_random(records: Sequence[Record], count: int, seed: int) -> Choice:
 
 
 def token_count(text: str) -> int:
-    """About how many tokens a model makes of a text: a token has some 4 Latin or 2.5 Cyrillic letters."""
+    """About how many tokens a model makes of a text: a token has some 4 Latin or 2.5 Cyrillic letters, or 2 signs."""
     cyrillic = len(re.findall("[а-яё]", text, re.IGNORECASE))
-    return math.ceil(cyrillic / 2.5 + (len(text) - cyrillic) / 4)
+    signs = len(re.findall(r"[^\w\s]|\d", text))
+    return math.ceil(cyrillic / 2.5 + signs / 2 + (len(text) - cyrillic - signs) / 4)
 
 
 def _shown(one: Candidate, reason: str) -> Example:

@@ -10,6 +10,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -43,7 +44,8 @@ def hub():
             self.answer(body=True)
 
         def answer(self, *, body):
-            if self.path.startswith("/api/models/me/tiny"):
+            if self.path.startswith(("/api/models/me/tiny", "/api/models/sentence-transformers/tiny")):
+                self.server.revisions.add(unquote(self.path).partition("/revision/")[2].partition("?")[0])
                 rows = [{"rfilename": name, "size": len(data)} for name, data in FILES.items()]
                 tree = [{"type": "file", "path": name, "size": len(data), "oid": "0"} for name, data in FILES.items()]
                 data = tree if "/tree/" in self.path else {"id": "me/tiny", "sha": COMMIT, "siblings": rows}
@@ -85,17 +87,17 @@ def hub():
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.asked, server.cut, server.junk = [], 0, b""
+        server.asked, server.cut, server.junk, server.revisions = [], 0, b"", set()
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
 
 
-def fetch(hub, cache):
+def fetch(hub, cache, code=CODE, **more):
     env = {**os.environ, "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}", "HF_HUB_CACHE": str(cache)}
-    env |= {"PYTHONPATH": ".", "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}
+    env |= {"PYTHONPATH": ".", "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"} | more
     done = subprocess.run(
-        [sys.executable, "-c", CODE], env=env, capture_output=True, text=True, timeout=200, check=True,
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=200, check=True,
         cwd=Path(__file__).parent.parent,
     )  # fmt: skip
     return done.stdout
@@ -129,3 +131,32 @@ def test_a_hub_without_the_model_is_told(hub, tmp_path):
         FILES.update(before)
     assert "found False" in said
     assert "DiascribeError" in said
+
+
+def test_a_revision_is_fetched_and_found_beside_the_main_one(hub, tmp_path):
+    code = CODE.replace("me/tiny", "me/tiny@refs/pr/70") + "print(find('me/tiny@main'), find('me/tiny@refs/pr/71'))"
+    said = fetch(hub, tmp_path, code)
+    assert "found True" in said
+    assert said.splitlines()[-1] == "None None"
+    assert "refs/pr/70" in hub.revisions
+    assert (tmp_path / "models--me--tiny" / "refs" / "refs" / "pr" / "70").read_text() == COMMIT
+
+
+def test_the_model_of_the_embedder_is_fetched_checked_and_removed_by_the_same_commands(hub, tmp_path):
+    code = "from pipeline.cli import main\nimport sys\nmain(['models', *sys.argv[1:]])"
+
+    def command(*words, **more):
+        name = f"import sys; sys.argv[1:] = {list(words)!r}\n"
+        return fetch(
+            hub, tmp_path, name + f"try:\n exec({code!r})\nexcept SystemExit as left: print('left', left.code)", **more
+        )
+
+    more = {"DIASCRIBE_CLIP_MODEL": "tiny"}
+    assert "state: absent" in command("info", "clip", **more)
+    assert command("download", "clip", **more, HF_HUB_OFFLINE="1").strip() == "left 1"
+    assert COMMIT in command("download", "clip", **more)
+    assert "state: here" in command("info", "clip", **more)
+    assert any(line.startswith("clip ") and " here " in line for line in command("list", **more).splitlines())
+    assert "0.02 GB freed" in command("remove", "clip", **more)
+    hub.junk = WEIGHTS[:-1] + b"x"
+    assert command("download", "clip", **more).strip() == "left 1"

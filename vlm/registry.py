@@ -20,12 +20,13 @@ _CHOICES: Final[dict[str, tuple[str, ...]]] = {"kind": ("vlm", "ocr"), "run": ("
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One entry; see `models.yaml` for what the fields mean. repository: a name on the hub, or a folder."""
+    """One entry; see `models.yaml` for what the fields mean."""
 
     id: str
     name: str
     repository: str
     loader: str = ""
+    adapter: str = ""
     kind: Literal["vlm", "ocr"] = "vlm"
     run: Literal["native", "server"] = "native"
     licence: str = "unknown"

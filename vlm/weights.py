@@ -1,4 +1,5 @@
-"""The weights of models on this machine: found, checked, fetched, removed. A model is a folder or a name on the hub.
+"""The weights of models on this machine: found, checked, fetched, removed. A model is a folder or a name on the hub,
+which may end with @REVISION.
 
 Reads the layout of the Hugging Face cache itself, so that looking costs nothing; only `download` uses the network, and
 not where `HF_HUB_OFFLINE` is set. Knows nothing of what the weights mean.
@@ -29,6 +30,7 @@ _NOT_NEEDED: Final = [
     "*.pth",
     "*.mlpackage/*",
 ]
+_NOT_THEIRS: Final = "is damaged: its digest is not that of the hub"
 _OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
@@ -44,7 +46,7 @@ class Stored:
 def find(repository: str) -> Path | None:
     """The folder of a model with all its weights, the newest; None: it is not here, or not whole."""
     own = Path(repository).expanduser()
-    for folder in [own] if own.is_dir() else _snapshots(repository):
+    for folder in [own] if own.is_dir() else snapshots(repository):
         if (folder / "config.json").is_file() and not faults(folder):
             return folder
     return None
@@ -66,8 +68,8 @@ def faults(folder: Path, *, thorough: bool = False) -> list[str]:
             found.append(f"{name} is missing")
         elif fault := _fault(path):
             found.append(f"{name} {fault}")
-        elif thorough and len(digest := path.resolve().name) == 64 and _sha256(path) != digest:
-            found.append(f"{name} is damaged: its digest is not that of the hub")
+        elif thorough and not _is_theirs(path):
+            found.append(f"{name} {_NOT_THEIRS}")
     return found
 
 
@@ -81,6 +83,18 @@ def download(repository: str, progress: Callable[[int, int], None] | None = None
     """
     if (folder := find(repository)) is not None:
         return folder
+    folder = fetch(repository, progress)
+    if wrong := faults(folder):
+        raise _damaged(repository, wrong)
+    return folder
+
+
+def fetch(repository: str, progress: Callable[[int, int], None] | None = None) -> Path:
+    """The folder of a model, brought up to what the hub has; every file that came is held against its digest there.
+
+    Raises:
+        As `download`.
+    """
     if any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in _OFFLINE):
         raise DiascribeError(f"{repository} is not here, and this machine is set offline", hint="unset HF_HUB_OFFLINE")
     try:
@@ -90,14 +104,14 @@ def download(repository: str, progress: Callable[[int, int], None] | None = None
         raise MissingDependencyError("huggingface_hub is not installed", hint=hint) from error
     try:
         more: dict[str, Any] = {"tqdm_class": _bar(progress)} if progress is not None else {}
-        folder = Path(snapshot_download(repository, ignore_patterns=_NOT_NEEDED, **more))
+        name, _, revision = repository.partition("@")
+        folder = Path(snapshot_download(name, revision=revision or None, ignore_patterns=_NOT_NEEDED, **more))
     except Exception as error:  # the client raises its own, its transport's and the system's errors
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = "check the name and the network; what was fetched is kept. Or name a folder as its repository"
         raise DiascribeError(f"{repository} cannot be fetched: {reason}", hint=hint) from error
-    if wrong := faults(folder, thorough=True):
-        hint = f"remove it and fetch it again: diascribe models remove {repository}"
-        raise DiascribeError(f"{repository} was fetched but is damaged: {'; '.join(wrong)}", hint=hint)
+    if wrong := [f"{path.name} {_NOT_THEIRS}" for path in folder.rglob("*") if not _is_theirs(path)]:
+        raise _damaged(repository, wrong)
     return folder
 
 
@@ -111,7 +125,7 @@ def stored() -> Iterator[Stored]:
 def remove(repository: str) -> int:
     """Delete a model from the cache, never a folder of the user's; the bytes that were freed (0: it was not there)."""
     for one in stored():
-        if one.repository == repository:
+        if one.repository == repository.partition("@")[0]:
             shutil.rmtree(one.folder)
             return one.size
     return 0
@@ -123,8 +137,15 @@ def cache_folder() -> Path:
     return Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
 
 
-def _snapshots(repository: str) -> list[Path]:
-    folder = cache_folder() / f"models--{repository.replace('/', '--')}" / "snapshots"
+def snapshots(repository: str) -> list[Path]:
+    """The folders of a model in the cache, whole or not, the newest first; of a revision that is named only its own."""
+    name, _, revision = repository.partition("@")
+    kept = cache_folder() / f"models--{name.replace('/', '--')}"
+    if revision:
+        reference = kept / "refs" / revision
+        commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
+        return [folder] if (folder := kept / "snapshots" / commit).is_dir() else []
+    folder = kept / "snapshots"
     return sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True) if folder.is_dir() else []
 
 
@@ -157,9 +178,18 @@ def _fault(path: Path) -> str:
     return "" if size == 8 + length + end else f"has {size} bytes instead of {8 + length + end}"
 
 
-def _sha256(path: Path) -> str:
+def _is_theirs(path: Path) -> bool:
+    """Whether a file has the digest that the cache names it by; True where it names none (small files, folders)."""
+    digest = path.resolve().name
+    if not path.is_file() or len(digest) != 64:
+        return True
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest
+
+
+def _damaged(repository: str, wrong: list[str]) -> DiascribeError:
+    hint = f"remove it and fetch it again: diascribe models remove {repository}"
+    return DiascribeError(f"{repository} was fetched but is damaged: {'; '.join(wrong)}", hint=hint)
 
 
 def _bar(progress: Callable[[int, int], None]) -> type:
