@@ -6,7 +6,7 @@ Importing this loads nothing heavy: pictures are read in other processes.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -19,6 +19,7 @@ from api.guard import Answered, Guard
 from api.routes import batches, compatible, drawing, examples, history, models, openai, operations, reading, talking
 from api.settings import Service
 from api.work import App
+from diagram.errors import DiascribeError
 from pipeline.settings import Settings
 
 _ABOUT = "Reads pictures of process diagrams into typed graphs and draws diagrams from text, on your own machine."
@@ -27,9 +28,11 @@ _ABOUT = "Reads pictures of process diagrams into typed graphs and draws diagram
 class Application(FastAPI):
     """FastAPI behind the guard, which also sees what FastAPI itself answers."""
 
-    def __init__(self, service: Service, answered: Answered, **more: Any) -> None:
+    def __init__(
+        self, service: Service, answered: Answered, full: Callable[[], DiascribeError | None], **more: Any
+    ) -> None:
         super().__init__(**more)
-        self._guard = Guard(super().__call__, service, answered)
+        self._guard = Guard(super().__call__, service, answered, full)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -50,11 +53,13 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         try:
             yield
         finally:
+            await shared.recordings.settled()
             shared.stop()
 
     app = Application(
         service,
         shared.metrics.answered,
+        lambda: shared.crew.full(),  # noqa: PLW0108 there is no crew yet
         title="Diascribe",
         version=_version(),
         description=_ABOUT,

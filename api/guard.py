@@ -31,6 +31,8 @@ OPEN_PATHS: Final = frozenset({"/health", "/ready"})
 OPENAI_PATHS: Final = ("/v1/chat/completions", "/v1/models")
 """Where errors have the form of OpenAI's API."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+QUEUED: Final = frozenset({"/v1/describe", "/v1/ocr", "/v1/search"})
+"""What waits for a reader: where none can be waited for, refused before its picture is received."""
 Answered = Callable[[str, str, int, float], None]
 _ID = re.compile(r"[\w.-]{1,64}")
 _HEADERS: Final = {
@@ -55,12 +57,21 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Wraps the application. answered: is told route, method, status and seconds of every request."""
+    """Wraps the application. answered: is told route, method, status and seconds of every request.
 
-    def __init__(self, app: ASGIApp, service: Service, answered: Answered | None = None) -> None:
+    full: says why no request can wait for a reader now, if so.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: Service,
+        answered: Answered | None = None,
+        full: Callable[[], DiascribeError | None] | None = None,
+    ) -> None:
         self._app = app
         self._service = service
-        self._answered = answered
+        self._answered, self._full = answered, full
         self._rate = Rate(service.rate) if service.rate else None
         self._most_of_batch = service.batch_bytes + 2**20 + 1024 * service.batch_items
         self._most = service.max_bytes * 4 // 3 + 2 * service.max_text * 4 + 2**16  # base64, or text in JSON
@@ -112,7 +123,8 @@ class Guard:
             level = logging.DEBUG if free else logging.INFO
             LOG.log(level, "%s %s status=%d ms=%.0f", scope["method"], _shown(scope["path"]), status, took * 1000)
             if self._answered is not None:
-                self._answered(getattr(scope.get("route"), "path", ""), scope["method"], status, took)
+                route = getattr(scope.get("route"), "path", scope["path"] if scope["path"] in QUEUED else "")
+                self._answered(route, scope["method"], status, took)
             REQUEST.reset(token)
 
     def _refusal(self, scope: Scope, headers: Headers, most: int, *, free: bool) -> DiascribeError | None:
@@ -135,6 +147,8 @@ class Guard:
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > most:
             return _too_large(most)
+        if self._full is not None and scope["path"] in QUEUED and scope["method"] == "POST":
+            return self._full()
         return None
 
 

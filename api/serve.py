@@ -21,6 +21,7 @@ from diagram.errors import InputError
 from pipeline.settings import Settings
 
 _TRIED: Final = 50
+_KEPT: Final = 75  # seconds a connection may rest; clients and proxies that keep theirs shorter never find it closed
 
 
 class PortTakenError(InputError):
@@ -85,6 +86,7 @@ def _run(
             log_level="warning",
             access_log=False,
             server_header=False,
+            timeout_keep_alive=_KEPT,
             timeout_graceful_shutdown=service.drain,
         )
     )

@@ -19,7 +19,7 @@ from fastapi import Depends, Request
 
 from api.gpu import Gpu
 from api.metrics import Metrics
-from api.recorder import Recording
+from api.recorder import Recording, Recordings
 from api.settings import Service
 from api.upkeep import Keeper
 from diagram.errors import BusyError
@@ -51,6 +51,7 @@ class App:
         self.talking = 0
         self.examples = Examples(self.settings.examples_dir, [self.settings.data_dir])
         self.store = Store(self.settings)
+        self.recordings = Recordings()
         self.webhook = Webhook(service.webhook_secret.get_secret_value(), service.webhook_private)
         self.jobs = Jobs(self.store, lambda: self.crew, service.crew(), self.webhook, drain=service.drain)
         self._crew: Crew[Task, dict[str, Any]] | None = None
@@ -117,7 +118,7 @@ class App:
             FullError: too many wait. LostError: its worker died. And what the task raises.
         """
         asked = time.perf_counter()
-        recording = Recording(self.store, task, request) if isinstance(task, Describe) else None
+        recording = Recording(self.store, self.recordings, task, request) if isinstance(task, Describe) else None
         past = await recording.earlier() if recording else None
         if recording:
             self.metrics.cached(hit=past is not None)
@@ -126,11 +127,17 @@ class App:
         cancel = threading.Event()
         task = recording.task if recording else task
         answer = asyncio.wrap_future(self.crew.submit(task, told=tell, cancel=cancel))
+        if recording:
+            recording.begin()
         if tell is not None:
             tell("stage", "waiting")
         try:
             await waited(answer, request)
             found = answer.result()
+        except BaseException:
+            if recording:
+                recording.dropped()
+            raise
         finally:
             cancel.set()
             answer.cancel()
@@ -175,3 +182,8 @@ def shared(request: Request) -> App:
 
 
 Shared = Annotated[App, Depends(shared)]
+
+
+async def settled(app: Shared) -> None:
+    """Wait until what was answered before is in the history, for a route that tells of it."""
+    await app.recordings.settled()

@@ -5,31 +5,48 @@
 Starts a server of its own, with an empty history and no reuse, on pictures of data/examples. Prints a table, written to
 bench/results/service.md too, with the load of the machine: on a busy one the figures say little. Asked: no answer but
 200 and 429, /health p99 < 100 ms, throughput of /v1/describe >= 90 % of cores / time of one picture, framework < 10 ms
-a request (time of an answer beyond its stages, one client, nothing else at work).
+a request (time of an answer beyond its stages, one client, nothing else at work). The clients run on the same cores and
+are as plain as can be; one that is refused asks again after 0.2 s, whatever Retry-After says.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import json
 import os
+import re
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any, Self
 
-import httpx
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = (ROOT / "data" / "examples" / "order.png").read_bytes()
 RESULTS = ROOT / "bench" / "results" / "service.md"
 OPERATIONS = ("/ready", "/load", "/gpu", "/model", "/models", "/metrics")
-MERMAID = {"source": "flowchart TB\n  a --> b"}
+FORM = "multipart/form-data; boundary=-"
+UPLOAD = (
+    b'---\r\nContent-Disposition: form-data; name="file"; filename="order.png"\r\nContent-Type: image/png\r\n\r\n'
+    + PICTURE
+    + b"\r\n-----\r\n"
+)
+MERMAID = json.dumps({"source": "flowchart TB\n  a --> b"}).encode()
+ASKS = {
+    "/v1/describe": ("POST", "/v1/describe", UPLOAD, FORM),
+    "/v1/validate": ("POST", "/v1/validate", MERMAID, "application/json"),
+    "/v1/history": ("GET", "/v1/history?query=order"),
+}
 
 
 async def main() -> int:
@@ -47,73 +64,67 @@ async def main() -> int:
             try:
                 assert server.stderr is not None
                 url = next(word for word in server.stderr.readline().split() if word.startswith("http"))
-                asyncio.get_running_loop().run_in_executor(None, server.stderr.read)
-                return await measure(url, cores, began, chosen)
+                threading.Thread(target=server.stderr.read, daemon=True).start()
+                return await measure(int(url.rpartition(":")[2]), server.pid, cores, began, chosen)
             finally:
                 server.terminate()
     return 1
 
 
-async def measure(url: str, cores: int, began: float, chosen: argparse.Namespace) -> int:
+async def measure(port: int, server: int, cores: int, began: float, chosen: argparse.Namespace) -> int:
     busy = os.getloadavg()[0]
-    limits = httpx.Limits(max_connections=chosen.clients + 10, max_keepalive_connections=chosen.clients + 10)
-    async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as http:
-        while not await answers(http, "/health"):
-            await asyncio.sleep(0.02)
-        alive = time.perf_counter() - began
-        while not await answers(http, "/ready"):
-            await asyncio.sleep(0.1)
-        for _ in range(3):
-            await describe(http)
-        took, beyond = [], []
-        for _ in range(chosen.alone):
-            start = time.perf_counter()
-            found = (await describe(http)).json()
-            took.append(time.perf_counter() - start)
-            beyond.append(took[-1] - sum(v for k, v in found["timings"].items() if k != "total"))
-        alone, framework = statistics.median(took), statistics.median(beyond)
+    while not answers(port, "/health"):
+        await asyncio.sleep(0.02)
+    alive = time.perf_counter() - began
+    while not answers(port, "/ready"):
+        await asyncio.sleep(0.1)
+    alone, framework, processor = read_alone(port, server, chosen.alone)
 
-        until = time.perf_counter() + chosen.seconds
-        health: list[float] = []
-        others: list[float] = []
-        codes: Counter[tuple[str, int]] = Counter()
+    codes: Counter[tuple[str, int]] = Counter()
+    until = time.perf_counter() + chosen.seconds
+    health: list[float] = []
+    others: list[float] = []
 
-        async def watch() -> None:
-            paths = itertools.cycle(OPERATIONS)
-            while time.perf_counter() < until:
-                start = time.perf_counter()
-                codes["/health", (await http.get("/health")).status_code] += 1
-                health.append(time.perf_counter() - start)
-                start, path = time.perf_counter(), next(paths)
-                codes[path, (await http.get(path)).status_code] += 1
-                others.append(time.perf_counter() - start)
-                await asyncio.sleep(0.02)
+    def watch() -> None:
+        with Plain(port) as http:
+            for path in itertools.cycle(OPERATIONS):
+                for asked, took in (("/health", health), (path, others)):
+                    start = time.perf_counter()
+                    codes[asked, http.ask("GET", asked)[0]] += 1
+                    took.append(time.perf_counter() - start)
+                if time.perf_counter() > until:
+                    return
+                time.sleep(0.02)
 
-        async def client(number: int) -> None:
-            while time.perf_counter() < until:
-                if number % 5 == 0:
-                    path, reply = "/v1/validate", await http.post("/v1/validate", json=MERMAID)
-                elif number % 5 == 1:
-                    path, reply = "/v1/history", await http.get("/v1/history", params={"query": "order"})
-                else:
-                    path, reply = "/v1/describe", await describe(http)
-                codes[path, reply.status_code] += 1
-                if reply.status_code == 429:
-                    await asyncio.sleep(0.2)
-                elif path != "/v1/describe":
-                    await asyncio.sleep(0.5)
+    async def client(number: int) -> None:
+        path = {0: "/v1/validate", 1: "/v1/history"}.get(number % 5, "/v1/describe")
+        ask = message(*ASKS[path])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.perf_counter() < until:
+            writer.write(ask)
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(length(head))
+            codes[path, status(head)] += 1
+            await asyncio.sleep(0.2 if status(head) == 429 else 0 if path == "/v1/describe" else 0.5)
+        writer.close()
 
-        start = time.perf_counter()
-        await asyncio.gather(watch(), *(client(number) for number in range(chosen.clients)))
-        seconds = time.perf_counter() - start
+    before, start = spent(server), time.perf_counter()
+    watching = threading.Thread(target=watch)
+    watching.start()
+    await asyncio.gather(*(client(number) for number in range(chosen.clients)))
+    seconds = time.perf_counter() - start
+    used = {who: took - before.get(who, 0.0) for who, took in spent(server).items()}
+    watching.join()
     rate = codes["/v1/describe", 200] / seconds
     p99, p99_others = (sorted(some)[int(len(some) * 0.99)] for some in (health, others))
     wrong = {f"{path} {code}": n for (path, code), n in codes.items() if code not in (200, 429)}
     rows = [
         ("to /health from the start, s", alive, "< 5", alive < 5),
         ("one picture alone, s", alone, "", True),
+        ("  its processor time, s", processor, "", True),
         ("framework a request, ms", framework * 1000, "< 10", framework < 0.010),
         ("described a second", rate, f">= {0.9 * cores / alone:.2f}", rate >= 0.9 * cores / alone),
+        *((f"  processor time of {who}, %", 100 * used[who] / seconds / cores, "", True) for who in sorted(used)),
         ("/health p99, ms", p99 * 1000, "< 100", p99 < 0.1),
         ("/ready, /load, …, p99, ms", p99_others * 1000, "", True),
         ("answers but 200 and 429", sum(wrong.values()), "0", not wrong),
@@ -128,14 +139,78 @@ async def measure(url: str, cores: int, began: float, chosen: argparse.Namespace
     return 0 if all(row[3] for row in rows) else 1
 
 
-async def describe(http: httpx.AsyncClient) -> httpx.Response:
-    return await http.post("/v1/describe", files={"file": ("order.png", PICTURE, "image/png")})
+def read_alone(port: int, server: int, times: int) -> tuple[float, float, float]:
+    """Seconds of an answer, what of it is beyond its stages, and seconds of processor time; medians and mean."""
+    took, beyond = [], []
+    with Plain(port) as http:
+        for _ in range(3):
+            http.ask(*ASKS["/v1/describe"])
+        before = spent(server)["readers"]
+        for _ in range(times):
+            start = time.perf_counter()
+            code, found = http.ask(*ASKS["/v1/describe"])
+            took.append(time.perf_counter() - start)
+            assert code == 200, found
+            beyond.append(took[-1] - sum(v for k, v in json.loads(found)["timings"].items() if k != "total"))
+        processor = (spent(server)["readers"] - before) / times
+    return statistics.median(took), statistics.median(beyond), processor
 
 
-async def answers(http: httpx.AsyncClient, path: str) -> bool:
+def spent(server: int) -> dict[str, float]:
+    """Seconds of processor time so far: of the readers, of the server itself, of its drawing processes, of us."""
+    used: Counter[str] = Counter({"readers": 0.0})
+    root = psutil.Process(server)
+    for process in (root, *root.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            command = " ".join(process.cmdline())
+            who = "the server" if process == root else "readers" if "spawn_main" in command else "its validator"
+            times = process.cpu_times()
+            used[who] += times.user + times.system
+    times = psutil.Process().cpu_times()
+    used["the clients"] = times.user + times.system
+    return dict(used)
+
+
+def message(method: str, path: str, body: bytes = b"", kind: str = "application/json") -> bytes:
+    """A request as it is sent."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\nContent-Type: {kind}\r\n\r\n"
+    return head.encode() + body
+
+
+def status(head: bytes) -> int:
+    return int(head[9:12])
+
+
+def length(head: bytes) -> int:
+    return int(re.search(rb"(?i)content-length: (\d+)", head)[1])  # type: ignore[index]
+
+
+class Plain:
+    """One connection that is kept."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
+        self._file = self._socket.makefile("rb")
+
+    def ask(self, *asked: Any) -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        self._socket.sendall(message(*asked))
+        head = b"".join(iter(self._file.readline, b"\r\n"))
+        return status(head), self._file.read(length(head))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+def answers(port: int, path: str) -> bool:
     try:
-        return (await http.get(path)).status_code == 200
-    except httpx.HTTPError:
+        with Plain(port) as http:
+            return http.ask("GET", path)[0] == 200
+    except OSError:
         return False
 
 

@@ -8,6 +8,7 @@ nothing of what the workers do.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import queue
 import threading
@@ -24,8 +25,11 @@ from pipeline.workers import Lost, Worker
 
 T = TypeVar("T")
 R = TypeVar("R")
+LOG: Final = logging.getLogger("diascribe.crew")
 START: Final = 120.0
 """Seconds a worker may take to get ready; no part of a call's time."""
+AGAIN: Final = 10.0
+"""Seconds until a worker is tried anew that could not get ready, unless a call comes before."""
 
 
 class LostError(DiascribeError):
@@ -117,12 +121,18 @@ class Crew(Generic[T, R]):
         with self._lock:
             if self._closed:
                 raise BusyError("the server is stopping", hint="try again soon")
-            if self._pending >= self._size + self._most:
-                raise FullError(self._pending - self._busy, self._wait_for_room())
+            if (full := self.full()) is not None:
+                raise full
             self._pending += 1
         answer: Future[R] = Future()
         self._calls.put(_Call(item, timeout or self._timeout, answer, told, cancel))
         return answer
+
+    def full(self) -> FullError | None:
+        """What `submit` would raise now for want of room."""
+        if self._pending < self._size + self._most:
+            return None
+        return FullError(self._pending - self._busy, self._wait_for_room())
 
     def load(self) -> Load:
         """What the crew is at."""
@@ -159,9 +169,9 @@ class Crew(Generic[T, R]):
         worker = self._fresh(place)
         while not self._closed:
             try:
-                call = self._calls.get(timeout=1.0)
+                call = self._calls.get(timeout=1.0 if worker.usable else AGAIN)
             except queue.Empty:
-                if worker.usable and not worker.alive():
+                if not worker.alive():
                     worker = self._fresh(place, worker)
                 continue
             if call is None:
@@ -170,6 +180,9 @@ class Crew(Generic[T, R]):
                 if call.answer.set_running_or_notify_cancel():
                     if not worker.alive():
                         worker = self._fresh(place, worker)
+                    if not worker.usable:
+                        call.answer.set_exception(LostError("no worker can be started", hint="the log tells why"))
+                        continue
                     self._answer(worker, call)
             finally:
                 with self._lock:
@@ -186,24 +199,26 @@ class Crew(Generic[T, R]):
             old.kill()
         worker = Worker(self._make)
         worker.start(0, self._first)
-        self._finish(worker, START)
+        result = self._finish(worker, START)
         if worker.usable:
             with self._lock:
                 self._ready.add(place)
+        elif isinstance(result, Lost) and not self._closed:
+            LOG.error("a worker could not be started: %s", result.reason)
         return worker
 
     def _answer(self, worker: Worker[T, R | DiascribeError], call: _Call[T, R]) -> None:
         with self._lock:
             self._busy += 1
         start = time.monotonic()
-        listens = call.told is not None or call.cancel is not None
-        worker.start(0, call.item, (call.told or _nobody) if listens else None)
+        worker.start(0, call.item, call.told, heeds=call.cancel is not None)
         result = self._finish(worker, call.timeout, call.cancel)
         with self._lock:
             self._busy -= 1
             took = time.monotonic() - start
             self._seconds = took if not self._seconds else 0.8 * self._seconds + 0.2 * took
         if isinstance(result, Lost):
+            LOG.warning("a call was lost: %s", result.reason)
             kind = OverrunError if took >= call.timeout else LostError
             call.answer.set_exception(kind(result.reason, hint=result.hint.replace("--jobs", "--workers")))
         elif isinstance(result, DiascribeError):
@@ -228,7 +243,3 @@ class Crew(Generic[T, R]):
                 return Lost("the server was stopped")
             if (done := worker.finished(timeout)) is not None:
                 return done[1]
-
-
-def _nobody(_kind: str, _value: str) -> None:
-    """Listens to nothing: the work is only to be one that can be cancelled."""

@@ -6,6 +6,7 @@ Knows nothing of HTTP; blocks, so that event loops call it in a thread.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import time
@@ -88,50 +89,75 @@ class History:
                 connection.execute(RESULTS.update().where(RESULTS.c.id == row.id).values(used=time.time()))
         return _entry(row), json.loads(row.description)
 
-    def record(self, data: bytes, name: str, key: str, description: Mapping[str, Any]) -> str:
-        """Keep a result; its id. key: as `Fingerprint.key` gives it.
+    def stage(self, data: bytes) -> Staged:
+        """Bring an upload to the disk, for `record` or `drop`; it is what takes longest of keeping a result.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        return self._uploads.stage(data)
+
+    def drop(self, staged: Staged) -> None:
+        """Forget an upload that was staged in vain."""
+        self._uploads.drop(staged)
+
+    def record(
+        self,
+        upload: bytes | Staged,
+        name: str,
+        key: str,
+        description: Mapping[str, Any],
+        ident: str = "",
+        created: float | None = None,
+    ) -> str:
+        """Keep a result; its id. upload: may be staged already. key: as `Fingerprint.key` gives it.
+
+        ident, created: of the result; unless given, a new id and now.
 
         Raises:
             StorageError: it cannot be kept.
         """
-        staged = self._uploads.stage(data)
+        staged = self._uploads.stage(upload) if isinstance(upload, bytes) else upload
         try:
             with self._database.write() as connection:
-                return self.add(connection, staged, name, key, description)
+                return self.add(connection, staged, name, key, description, ident, created)
         finally:
             self._uploads.drop(staged)
 
-    def add(self, connection: Connection, staged: Staged, name: str, key: str, description: Mapping[str, Any]) -> str:
+    def add(
+        self,
+        connection: Connection,
+        staged: Staged,
+        name: str,
+        key: str,
+        description: Mapping[str, Any],
+        ident: str = "",
+        created: float | None = None,
+    ) -> str:
         """The same inside a transaction of the caller's, for an upload that is staged or kept already."""
-        import sqlalchemy as sa
-
-        from pipeline.storage.schema import RESULTS
-
-        now, ident = time.time(), uuid.uuid4().hex
+        now, ident = time.time() if created is None else created, ident or uuid.uuid4().hex
         self._uploads.keep(connection, staged)
-        number = connection.execute(
-            RESULTS.insert()
-            .values(
-                id=ident,
-                created=now,
-                used=now,
-                sha=staged.sha,
-                key=key if _lasting(description) else None,
-                name=clean(name),
-                kind=description["kind"],
-                language=description["language"],
-                engine=clean(description["engine"]),
-                title=clean(description["title"]),
-                nodes=len(description["nodes"]),
-                edges=len(description["edges"]),
-                warnings=len(description["warnings"]),
-                description=clean(json.dumps(dict(description), ensure_ascii=False)),
-            )
-            .returning(RESULTS.c.number)
-        ).scalar_one()
+        insert, index = _statements(connection.dialect.name)
+        row = {
+            "id": ident,
+            "created": now,
+            "used": now,
+            "sha": staged.sha,
+            "key": key if _lasting(description) else None,
+            "name": clean(name),
+            "kind": description["kind"],
+            "language": description["language"],
+            "engine": clean(description["engine"]),
+            "title": clean(description["title"]),
+            "nodes": len(description["nodes"]),
+            "edges": len(description["edges"]),
+            "warnings": len(description["warnings"]),
+            "description": clean(json.dumps(dict(description), ensure_ascii=False)),
+        }
+        number = connection.execute(insert, row).scalar_one()
         words: Any = _words(_text_of(name, description))
         words = " ".join(words) if connection.dialect.name == "sqlite" else words
-        connection.execute(sa.text(_INDEX[connection.dialect.name]), {"number": number, "words": words})
+        connection.execute(index, {"number": number, "words": words})
         return ident
 
     def find(self, chosen: Filter, limit: int = 50, offset: int = 0) -> tuple[int, list[Entry]]:
@@ -233,6 +259,16 @@ class History:
 def clean(text: str) -> str:
     """Text that every database takes."""
     return text.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+@functools.cache
+def _statements(dialect: str) -> tuple[Any, Any]:
+    """What puts in a result, giving its number, and what puts in its words; made once, to be compiled once."""
+    import sqlalchemy as sa
+
+    from pipeline.storage.schema import RESULTS
+
+    return RESULTS.insert().returning(RESULTS.c.number), sa.text(_INDEX[dialect])
 
 
 def _lasting(description: Mapping[str, Any]) -> bool:

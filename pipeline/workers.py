@@ -97,15 +97,18 @@ class Worker(Generic[T, R]):
         self.since = 0.0
         self.usable = True
 
-    def start(self, index: int, item: T, told: Tell | None = None) -> None:
-        """Hand it an item, under a number of the caller's. told: called by `finished` with what the work tells."""
+    def start(self, index: int, item: T, told: Tell | None = None, *, heeds: bool = False) -> None:
+        """Hand it an item, under a number of the caller's.
+
+        told: called by `finished` with what the work tells. heeds: it can be cancelled.
+        """
         self.item, self.since = index, time.monotonic()
         self._told = told
         with contextlib.suppress(OSError):  # where it is gone, `finished` will tell
-            self.pipe.send((item, told is not None))
+            self.pipe.send((item, told is not None, heeds))
 
     def cancel(self) -> None:
-        """Let the item at work, if it was started with `told`, end at its next stage; its result is an error then."""
+        """Let the item at work, if it was started with `heeds`, end at its next stage; its result is an error then."""
         with contextlib.suppress(OSError):
             self.pipe.send(_CANCEL)
 
@@ -165,11 +168,11 @@ def _serve(make: Callable[[], Callable[[T], R]], pipe: Connection) -> None:
             return
         if order == _CANCEL:  # it came after the end of what it was meant for
             continue
-        item, listens = cast("tuple[T, bool]", order)
+        item, tells, heeds = cast("tuple[T, bool, bool]", order)
         result: R | Lost
         try:
             work = work or make()
-            with _line(pipe) if listens else contextlib.nullcontext():
+            with _line(pipe, tells=tells) if tells or heeds else contextlib.nullcontext():
                 result = work(item)
         except MemoryError:
             result = Lost("there is not enough memory", "use fewer --jobs or a smaller picture")
@@ -179,8 +182,8 @@ def _serve(make: Callable[[], Callable[[T], R]], pipe: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _line(pipe: Connection) -> Iterator[None]:
-    """Within, what the work tells goes out by the pipe, and a word to cancel that comes in is heeded."""
+def _line(pipe: Connection, *, tells: bool) -> Iterator[None]:
+    """Within, what the work tells goes out by the pipe, if it is to, and a word to cancel that comes in is heeded."""
     cancel = threading.Event()
     ended, end = os.pipe()
 
@@ -193,8 +196,13 @@ def _line(pipe: Connection) -> Iterator[None]:
 
     thread = threading.Thread(target=heed, daemon=True)
     thread.start()
+
+    def tell(kind: Kind, value: str) -> None:
+        if tells:
+            pipe.send(_Told(kind, value))
+
     try:
-        with listening(lambda kind, value: pipe.send(_Told(kind, value)), cancel):
+        with listening(tell, cancel):
             yield
     finally:
         os.write(end, b"x")

@@ -8,18 +8,18 @@ from contextlib import closing
 from typing import IO, Annotated, Any, Final, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.recorder import moment
 from api.schemas import Described
-from api.work import Shared
+from api.work import Shared, settled
 from pipeline.export import MEDIA, Row, write
 from pipeline.history import MOST, Entry, Filter, History
 
-router = APIRouter(prefix="/v1/history", tags=["history"])
+router = APIRouter(prefix="/v1/history", tags=["history"], dependencies=[Depends(settled)])
 Form = Literal["zip", "csv", "xlsx", "jsonl"]
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{1,40}$", examples=["0f8c6a3e9d1b4c7f8a2e5d6c7b8a9f01"])]
 Query_ = Annotated[str, Query(max_length=1000, description="Words that must all be in it, in any form.")]
