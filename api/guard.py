@@ -123,8 +123,8 @@ class Guard:
             level = logging.DEBUG if free else logging.INFO
             LOG.log(level, "%s %s status=%d ms=%.0f", scope["method"], _shown(scope["path"]), status, took * 1000)
             if self._answered is not None:
-                route = getattr(scope.get("route"), "path", scope["path"] if scope["path"] in QUEUED else "")
-                self._answered(route, scope["method"], status, took)
+                refused = str(scope["path"]) if scope["path"] in QUEUED else ""
+                self._answered(getattr(scope.get("route"), "path", refused), scope["method"], status, took)
             REQUEST.reset(token)
 
     def _refusal(self, scope: Scope, headers: Headers, most: int, *, free: bool) -> DiascribeError | None:
