@@ -53,7 +53,14 @@ class App:
         self.store = Store(self.settings)
         self.recordings = Recordings()
         self.webhook = Webhook(service.webhook_secret.get_secret_value(), service.webhook_private)
-        self.jobs = Jobs(self.store, lambda: self.crew, service.crew(), self.webhook, drain=service.drain)
+        self.jobs = Jobs(
+            self.store,
+            lambda: self.crew,
+            service.crew(),
+            self.webhook,
+            drain=service.drain,
+            most=service.batch_items,
+        )
         self._crew: Crew[Task, dict[str, Any]] | None = None
         self.drawing = 0
         self._checking = threading.Lock()

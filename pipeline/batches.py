@@ -2,7 +2,8 @@
 
 An item goes queued → running → done | failed, or cancelled from either of the first two; `retry` queues failed ones
 again. Each time an item is given out anew its `round` goes up, and only the round that was given out may write its end:
-a process that was believed dead and comes back changes nothing. Knows nothing of queues; blocks.
+a process that was believed dead and comes back changes nothing. An upload of several pages is one item at first; when
+that is done, the other pages become items of their own, at the end. Knows nothing of queues; blocks.
 """
 
 from __future__ import annotations
@@ -46,10 +47,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is to be done. starts: how often it was begun, this time included."""
+    """What is to be done. page: of the upload; starts: how often it was begun, this time included."""
 
     name: str
     sha: str
+    page: int
     starts: int
     options: Mapping[str, Any]
 
@@ -60,6 +62,7 @@ class Item:
 
     number: int
     name: str
+    page: int
     state: str
     error: Mapping[str, Any] | None
     result: str | None
@@ -123,21 +126,7 @@ class Batches:
                 self._uploads.keep(connection, staged)
             connection.execute(
                 ITEMS.insert(),
-                [
-                    {
-                        "batch": ident,
-                        "number": number,
-                        "name": clean(name),
-                        "sha": staged.sha,
-                        "state": "queued",
-                        "round": 0,
-                        "starts": 0,
-                        "process": "",
-                        "earlier": 0,
-                        "error": "",
-                    }
-                    for number, (name, staged) in enumerate(files, 1)
-                ],
+                [_row(ident, number, name, staged.sha) for number, (name, staged) in enumerate(files, 1)],
             )
         return ident, True
 
@@ -283,12 +272,12 @@ class Batches:
                     sa.or_(ITEMS.c.state == "queued", sa.and_(ITEMS.c.state == "running", ITEMS.c.process == process)),
                 )
                 .values(state="running", process=process, started=time.time(), starts=ITEMS.c.starts + 1)
-                .returning(ITEMS.c.name, ITEMS.c.sha, ITEMS.c.starts)
+                .returning(ITEMS.c.name, ITEMS.c.sha, ITEMS.c.page, ITEMS.c.starts)
             ).first()
             if row is None:
                 return None
             options = connection.scalar(sa.select(BATCHES.c.options).where(BATCHES.c.id == job.batch))
-        return Given(row.name, row.sha, row.starts, json.loads(options or "{}"))
+        return Given(row.name, row.sha, row.page, row.starts, json.loads(options or "{}"))
 
     def wanted(self, job: Job) -> bool:
         """Whether the item is still to be done by this round."""
@@ -299,8 +288,8 @@ class Batches:
         with self._database.read() as connection:
             return connection.scalar(sa.select(ITEMS.c.state).where(*_is(job))) == "running"
 
-    def done(self, job: Job, given: Given, key: str, description: Mapping[str, Any]) -> bool:
-        """Write the result of an item; False where it is not wanted any more."""
+    def done(self, job: Job, given: Given, key: str, description: Mapping[str, Any], pages: int = 1) -> bool:
+        """Write the result of an item; False where it is not wanted any more. pages: up to which to make items."""
         import sqlalchemy as sa
 
         from pipeline.storage.schema import ITEMS, UPLOADS
@@ -312,13 +301,30 @@ class Batches:
             size = connection.scalar(sa.select(UPLOADS.c.size).where(UPLOADS.c.sha == given.sha)) or 0
             staged = Staged(given.sha, size, self._uploads.path(given.sha))
             result = self._history.add(connection, staged, given.name, key, description)
+            self._add_pages(connection, job, given, pages)
             return self._end(connection, job, state="done", result=result)
 
-    def known(self, job: Job, result: str) -> bool:
-        """Write that the result of an item was known before."""
+    def known(self, job: Job, given: Given, result: str, pages: int = 1) -> bool:
+        """Write that the result of an item was known before. pages: as of `done`."""
+        import sqlalchemy as sa
+
+        from pipeline.storage.schema import ITEMS
+
         with self._database.write() as connection:
             self._lock(connection, job.batch)
+            if connection.scalar(sa.select(ITEMS.c.state).where(*_is(job))) != "running":
+                return False
+            self._add_pages(connection, job, given, pages)
             return self._end(connection, job, state="done", result=result, earlier=1)
+
+    def room(self, batch: str, most: int) -> int:
+        """How many items more a batch may have."""
+        import sqlalchemy as sa
+
+        from pipeline.storage.schema import BATCHES
+
+        with self._database.read() as connection:
+            return max(0, most - (connection.scalar(sa.select(BATCHES.c.total).where(BATCHES.c.id == batch)) or 0))
 
     def failed(self, job: Job, error: Mapping[str, Any]) -> bool:
         """Write why an item has no result."""
@@ -412,6 +418,25 @@ class Batches:
             connection.execute(BATCHES.delete().where(BATCHES.c.id == ident))
         self._uploads.sweep(self._database)
 
+    def _add_pages(self, connection: Connection, job: Job, given: Given, pages: int) -> None:
+        """Make items of the pages after the first one, up to `pages`."""
+        from pipeline.storage.schema import BATCHES, ITEMS
+
+        if given.page != 1 or pages < 2:
+            return
+        mine = BATCHES.update().where(BATCHES.c.id == job.batch)
+        total = connection.execute(
+            mine.values(total=BATCHES.c.total + pages - 1).returning(BATCHES.c.total)
+        ).scalar_one()
+        self._uploads.refer(connection, given.sha, pages - 1)
+        connection.execute(
+            ITEMS.insert(),
+            [
+                _row(job.batch, total - pages + page, given.name, given.sha, page)  # the last number is `total`
+                for page in range(2, pages + 1)
+            ],
+        )
+
     def _end(self, connection: Connection, job: Job, **values: Any) -> bool:
         import sqlalchemy as sa
 
@@ -477,9 +502,19 @@ def _is(job: Job) -> Iterable[Any]:
     return ITEMS.c.batch == job.batch, ITEMS.c.number == job.number, ITEMS.c.round == job.round
 
 
+def _row(batch: str, number: int, name: str, sha: str, page: int = 1) -> dict[str, Any]:
+    """An item that waits."""
+    return {
+        "batch": batch, "number": number, "name": clean(name), "sha": sha, "page": page, "state": "queued", "round": 0,
+        "starts": 0, "process": "", "earlier": 0, "error": "",
+    }  # fmt: skip
+
+
 def _item(row: Any) -> Item:
     error = json.loads(row.error) if row.error else None
-    return Item(row.number, row.name, row.state, error, row.result, bool(row.earlier), row.started, row.finished)
+    return Item(
+        row.number, row.name, row.page, row.state, error, row.result, bool(row.earlier), row.started, row.finished
+    )
 
 
 def _no_such(ident: str) -> NoSuchBatchError:

@@ -62,7 +62,7 @@ def worker(
     service = _service({"workers": workers} if workers else {})
     logs.set_up(service.log_file)
     webhook = Webhook(service.webhook_secret.get_secret_value(), service.webhook_private)
-    work(service.reader(settings()), service.crew(), service.timeout, webhook, service.drain, say)
+    work(service.reader(settings()), service.crew(), service.timeout, webhook, service.drain, service.batch_items, say)
 
 
 def ui(

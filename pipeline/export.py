@@ -18,7 +18,7 @@ from pipeline.tasks import MARKDOWN, written
 
 COLUMNS: Final = (
     "No", "Name", "State", "Title", "Kind", "Language", "Steps", "Nodes", "Flows", "Engine", "Warnings", "Error",
-    "Earlier", "Result", "Text",
+    "Earlier", "Result", "Page", "Text",
 )  # fmt: skip
 MEDIA: Final[Mapping[str, str]] = {
     "zip": "application/zip",
@@ -34,7 +34,10 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One result, or why there is none (error). earlier: it was known before. result: its id in the history."""
+    """One result, or why there is none (error). earlier: it was known before. result: its id in the history.
+
+    page: of the file; 0: not known.
+    """
 
     number: int
     name: str
@@ -43,12 +46,14 @@ class Row:
     error: str = ""
     earlier: bool = False
     result: str = ""
+    page: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """All of it, with the description."""
         return {
             "number": self.number,
             "name": self.name,
+            **({"page": self.page} if self.page else {}),
             "state": self.state,
             "earlier": self.earlier,
             "result": self.result or None,
@@ -84,7 +89,7 @@ def _xlsx(rows: Iterable[Row], file: IO[bytes]) -> None:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Overview")
     sheet.freeze_panes = "A2"
-    for letter, width in {"B": 28, "D": 40, "L": 40, "O": 80}.items():
+    for letter, width in {"B": 28, "D": 40, "L": 40, "P": 80}.items():
         sheet.column_dimensions[letter].width = width
     sheet.append(COLUMNS)
     for row in rows:
@@ -98,7 +103,7 @@ def _zip(rows: Iterable[Row], file: IO[bytes]) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryFile() as kept:
         lean: list[Row] = []
         for row in rows:
-            stem = f"{row.number:04d}-{_stem(row.name)}"
+            stem = f"{row.number:04d}-{_stem(row.name)}{f'-p{row.page}' if row.page > 1 else ''}"
             if row.description is None:
                 lean.append(row)
                 continue
@@ -143,8 +148,13 @@ def _cells(row: Row) -> list[str | int]:
     return [
         row.number, texts["name"], row.state, texts["title"], found.get("kind", ""), found.get("language", ""),
         len(found.get("steps", ())), len(found.get("nodes", ())), len(found.get("edges", ())), texts["engine"],
-        texts["warnings"], texts["error"], "yes" if row.earlier else "no", row.result, texts["text"],
+        texts["warnings"], texts["error"], "yes" if row.earlier else "no", row.result, _page(row), texts["text"],
     ]  # fmt: skip
+
+
+def _page(row: Row) -> int:
+    """Which page of its file it is."""
+    return row.page or int((row.description or {}).get("image", {}).get("page", 1))
 
 
 def _stem(name: str) -> str:

@@ -48,6 +48,7 @@ class Jobs:
 
     crew: reads the pictures; slots: how many at once. tell: called with a webhook's address and a batch's status when
     it has finished; raises a `DiascribeError` where that failed. always: work from the start on, as a worker does.
+    most: items that a batch may grow to by the pages of its files.
     """
 
     def __init__(
@@ -59,10 +60,11 @@ class Jobs:
         *,
         always: bool = False,
         drain: float = 30.0,
+        most: int = 1000,
     ) -> None:
         self._store, self._batches, self._crew = store, store.batches, crew
         self._size, self._slots = slots, threading.BoundedSemaphore(slots)
-        self._tell, self._always, self._drain = tell, always, drain
+        self._tell, self._always, self._drain, self._most = tell, always, drain, most
         self.process = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._queue: Queue | None = None
         self._stopping, self._wake = threading.Event(), threading.Event()
@@ -264,23 +266,38 @@ class Jobs:
             self._batches.failed(job, _problem(error))
             return "failed"
         try:
-            task = Describe(data, options["engine"], options["language"], 1, OUTPUTS, options["k"])
+            task = Describe(data, options["engine"], options["language"], given.page, OUTPUTS, options["k"])
             key = self._store.key(task)
             past = self._store.history.earlier(key) if settings.reuse and not options.get("fresh") else None
-            if past is not None and self._batches.known(job, past[0].id):
-                return "known"
+            if past is not None:
+                pages = self._pages(job, given, past[1])
+                if self._batches.known(job, given, past[0].id, pages):
+                    if pages > 1:
+                        self.wake()
+                    return "known"
             found = self._read(job, task)
             if found is None:
                 return self._given_back(job) if self._stopping.is_set() else "not wanted"
-            pages = found["image"]["pages"]
+            pages = self._pages(job, given, found)
+            done = self._batches.done(job, given, key, found, pages)
             if pages > 1:
-                found["warnings"].append(f"page 1 of {pages} was read; send the others as pictures of their own")
-            return "done" if self._batches.done(job, given, key, found) else "not wanted"
+                self.wake()
+            return "done" if done else "not wanted"
         except (NoSuchBatchError, StorageError):
             raise
         except DiascribeError as error:
             self._batches.failed(job, _problem(error))
             return "failed"
+
+    def _pages(self, job: Job, given: Given, found: Mapping[str, Any]) -> int:
+        """Up to which page of its upload there are to be items, now that the first one has been read."""
+        pages = int(found.get("image", {}).get("pages", 1))
+        if given.page != 1 or pages < 2:
+            return 1
+        most = 1 + self._batches.room(job.batch, self._most)
+        if pages > most:
+            found["warnings"].append(f"{most} of {pages} pages are read: a batch has at most {self._most} items")
+        return min(pages, most)
 
     def _read(self, job: Job, task: Describe) -> dict[str, Any] | None:
         """What the crew finds; None where the item is not wanted any more, or must be given back.

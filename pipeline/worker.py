@@ -20,8 +20,18 @@ from pipeline.store import Store
 from pipeline.tasks import Ready, Task, make_worker
 
 
-def work(settings: Settings, size: int, timeout: float, tell: Hook, drain: float, say: Callable[[str], None]) -> None:
-    """Work until a signal ends it. size: reading processes; timeout: seconds of one picture; say: is told of the start.
+def work(
+    settings: Settings,
+    size: int,
+    timeout: float,
+    tell: Hook,
+    drain: float,
+    most: int,
+    say: Callable[[str], None],
+) -> None:
+    """Work until a signal ends it.
+
+    size: reading processes; timeout: seconds of one picture; most: items of one batch; say: is told of the start.
 
     Raises:
         InputError: the database is not one that processes can share.
@@ -41,7 +51,7 @@ def work(settings: Settings, size: int, timeout: float, tell: Hook, drain: float
     crew: Crew[Task, dict[str, Any]] = Crew(
         functools.partial(make_worker, host.settings), Ready(), size=size, waiting=size, timeout=timeout
     )
-    jobs = Jobs(store, lambda: crew, size, tell, always=True, drain=drain)
+    jobs = Jobs(store, lambda: crew, size, tell, always=True, drain=drain, most=most)
     try:
         jobs.start()
         say(f"Diascribe works on batches with {size} readers (Ctrl-C stops)")

@@ -129,6 +129,44 @@ def test_a_batch_is_described_followed_and_exported(http_):
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:diascribe:problem:no-such-batch")
 
 
+def test_every_page_of_a_file_is_an_item(http_):
+    pages = [Image.open(io.BytesIO(picture(number, words=True))) for number in (71, 72, 73)]
+    scan = io.BytesIO()
+    pages[0].save(scan, "TIFF", save_all=True, append_images=pages[1:])
+    files = many(("scan.tiff", scan.getvalue()), ("one.png", picture(74)))
+    ident = http_.post("/v1/batches", files=files, data={"language": "en", "k": "0"}).json()["id"]
+    state = finished(http_, ident)
+    assert (state["total"], state["done"]) == (4, 4)
+    items = http_.get(f"/v1/batches/{ident}/items").json()["items"]
+    assert [(item["number"], item["name"], item["page"]) for item in items] == [
+        (1, "scan.tiff", 1),
+        (2, "one.png", 1),
+        (3, "scan.tiff", 2),
+        (4, "scan.tiff", 3),
+    ]
+    lines = [json.loads(line) for line in http_.get(f"/v1/batches/{ident}/results").text.splitlines()]
+    labels = {line["page"]: line["description"]["nodes"][0]["text"][:7] for line in lines if line["page"] > 1}
+    assert labels == {2: "Step 72", 3: "Step 73"}
+    names = zipfile.ZipFile(io.BytesIO(http_.get(f"/v1/batches/{ident}/export").content)).namelist()
+    assert {"0001-scan.json", "0003-scan-p2.json", "0004-scan-p3.json"} <= set(names)
+
+    again = http_.post("/v1/batches", files=files[:1], data={"language": "en", "k": "0"}).json()["id"]
+    assert (finished(http_, again)["total"], finished(http_, again)["done"]) == (3, 3)
+    assert all(item["earlier"] for item in http_.get(f"/v1/batches/{again}/items").json()["items"])
+    for one in (ident, again):
+        assert http_.delete(f"/v1/batches/{one}").status_code == 204
+
+
+def test_pages_beyond_what_a_batch_may_have_are_told_of(http_):
+    scan = io.BytesIO()
+    blank = [Image.new("1", (60, 60), 1) for _ in range(60)]
+    blank[0].save(scan, "TIFF", save_all=True, append_images=blank[1:])
+    ident = http_.post("/v1/batches", files=many(("long.tiff", scan.getvalue())), data={"k": "0"}).json()["id"]
+    assert finished(http_, ident)["total"] == 50
+    first = json.loads(http_.get(f"/v1/batches/{ident}/results").text.splitlines()[0])
+    assert any("50 of 60 pages" in warning for warning in first["description"]["warnings"])
+
+
 def test_the_same_key_makes_one_batch(http_):
     files, key = many(("a.png", picture(3))), {"idempotency-key": "order-17"}
     first, second = (http_.post("/v1/batches", files=files, headers=key) for _ in range(2))

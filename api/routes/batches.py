@@ -73,10 +73,11 @@ class Problem(BaseModel):
 
 
 class ItemOut(BaseModel):
-    """A picture of a batch. result: id in the history; earlier: the answer was known before the batch."""
+    """A picture of a batch. page: of its file; result: id in the history; earlier: known before the batch."""
 
     number: int
     name: str
+    page: int
     state: State
     error: Problem | None
     result: str | None
@@ -86,7 +87,7 @@ class ItemOut(BaseModel):
 
 
 class ItemsOut(BaseModel):
-    """Items, in the order in which they were sent."""
+    """Items, in the order in which they were sent; then the further pages of files that have several."""
 
     items: list[ItemOut]
 
@@ -96,6 +97,7 @@ class ResultLine(BaseModel):
 
     number: int
     name: str
+    page: int
     state: Literal["done", "failed", "cancelled"]
     earlier: bool
     result: str | None
@@ -121,7 +123,7 @@ _FILES: Final[dict[str, Any]] = {
                         "files": {
                             "type": "array",
                             "items": {"type": "string", "format": "binary"},
-                            "description": "Pictures, or a ZIP of pictures.",
+                            "description": "Pictures (PNG, JPG, WebP, BMP, TIFF, GIF, PDF), or a ZIP of pictures.",
                         },
                         **BatchOptions.model_json_schema()["properties"],
                     },
@@ -145,7 +147,10 @@ async def submit(
         str | None, Header(min_length=1, max_length=200, description="Sending it twice makes one batch.")
     ] = None,
 ) -> Response:
-    """Describe many pictures, or a ZIP of them, in the background."""
+    """Describe many pictures, or a ZIP of them, in the background.
+
+    Each page of a PDF or TIFF is an item: the first at once, the others (`total` grows) when the first has been read.
+    """
     service, store = app.service, app.store
     most = Most(service.batch_items, service.max_bytes, service.batch_bytes)
     got = await receive(request, store.uploads, store.settings.state_dir / "uploads" / "incoming", most)
@@ -296,13 +301,14 @@ def _row(item: Item, description: dict[str, Any] | None) -> Row:
     error = str(item.error["detail"]) if item.error else ""
     if item.state == "done" and description is None:
         error = "the result was deleted from the history"
-    return Row(item.number, item.name, item.state, description, error, item.earlier, item.result or "")
+    return Row(item.number, item.name, item.state, description, error, item.earlier, item.result or "", item.page)
 
 
 def _item(item: Item) -> dict[str, Any]:
     return {
         "number": item.number,
         "name": item.name,
+        "page": item.page,
         "state": item.state,
         "error": item.error,
         "result": item.result,

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest migration."""
 
 METADATA: Final = MetaData()
@@ -77,10 +77,12 @@ ITEMS: Final = Table(
     Column("earlier", Integer, nullable=False),
     Column("error", Text, nullable=False),
     Column("result", String(32), ForeignKey("results.id", ondelete="SET NULL"), nullable=True),
+    Column("page", Integer, nullable=False, server_default="1"),
     Index("ix_items_state", "state"),
     Index("ix_items_result", "result"),
 )
-"""Pictures of a batch. round: of the job that may write here; starts: how often one began; process: that began it."""
+"""Pictures of a batch. page: of the upload; round: of the job that may write here; starts: how often one began;
+process: that began it."""
 
 PROCESSES: Final = Table(
     "processes",

@@ -101,6 +101,12 @@ class Uploads:
             path.parent.mkdir(parents=True, exist_ok=True)
             staged.path.replace(path)
 
+    def refer(self, connection: Connection, sha: str, count: int) -> None:
+        """Count references more to a file that is kept."""
+        from pipeline.storage.schema import UPLOADS
+
+        connection.execute(UPLOADS.update().where(UPLOADS.c.sha == sha).values(refs=UPLOADS.c.refs + count))
+
     def release(self, connection: Connection, sha: str, count: int = 1) -> None:
         """Count references less; `sweep` removes the file afterwards."""
         from pipeline.storage.schema import UPLOADS
