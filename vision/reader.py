@@ -14,6 +14,7 @@ from PIL import Image
 from diagram.model import Description, Example
 from diagram.narrate import narrate
 from diagram.progress import stage
+from vision import heap
 from vision.assemble import assemble
 from vision.connectors import trace
 from vision.icons import name_icons
@@ -31,6 +32,7 @@ class VisionReader:
 
     def __init__(self, language: Literal["auto", "en", "ru"] = "auto") -> None:
         self._language = language
+        heap.share_one()
 
     def describe(self, image: Image.Image, examples: Sequence[Example] = ()) -> Description:
         """Read one picture (any PIL mode). `examples` are carried along; this reader does not need them."""
