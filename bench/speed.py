@@ -151,7 +151,8 @@ def large(folder: Path, pictures: list[Path]) -> list[Path]:
         if mode == "I;16":
             Image.fromarray(np.asarray(scan.convert("L"), np.uint16) * 257).save(made[-1], compress_level=1)
         else:
-            scan.convert(mode).save(made[-1], **({"compress_level": 1} if suffix == "png" else {}))
+            how = {"png": {"compress_level": 1}, "tif": {"compression": "tiff_deflate"}}.get(suffix, {})
+            scan.convert(mode).save(made[-1], **how)
     made.append(folder / "page of paper.pdf")
     scan.save(made[-1], resolution=72)
     noise = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
