@@ -5,20 +5,23 @@
 On a GPU: writes random weights of the true shapes into DIR, caps this process at 8 GiB, loads them in NF4 through the
 product's own engine and prints, for 0, 1 and 3 text examples and several picture sizes, forecast and measured peak
 memory, time to the first token, tokens per second, the share of picture preparation; plain `generate` beside it, and
-the engine with compiled decoding; and the bandwidth limit, weights read once a token. Without a GPU only the forecast
-and the tokens that a reply takes are printed, and that the rest was not run. --tiny runs the same code with a model of
+the engine with compiled decoding; and the bandwidth limit, weights read once a token. Without a GPU
+the forecast is printed, what one forward pass of the true shapes takes as counted tensor by tensor on the processor,
+and the tokens that a reply takes; and that the rest was not run. --tiny runs the same code with a model of
 some hundred thousand weights, wherever: it shows that the code works, its figures say nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import json
 import platform
 import sys
 import tempfile
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +34,12 @@ from diagram.model import Diagram, Example  # noqa: E402
 from vlm.engines.native import Options  # noqa: E402
 from vlm.engines.qwen import QwenEngine  # noqa: E402
 from vlm.memory import Layout, image_tokens, predict, weight_bytes  # noqa: E402
+from vlm.pictures import fitted  # noqa: E402
 from vlm.prompt import to_read  # noqa: E402
 from vlm.stack import import_stack  # noqa: E402
+
+import_stack()
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 GIB = 2**30
 CAP = 8 * GIB
@@ -62,6 +69,7 @@ def main() -> None:
     torch, transformers = import_stack()
     gpu = torch.cuda.is_available()
     found: dict[str, Any] = {"date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}", "forecast": forecast(torch)}
+    found["counted"] = count_tensors(torch, chosen.tiny)
     found["reply"] = reply_cost()
     found["chip"] = torch.cuda.get_device_name() if gpu else platform.processor() or platform.machine()
     if gpu:
@@ -128,6 +136,66 @@ def forecast(torch: Any) -> list[dict[str, Any]]:
             rows.append({"examples": count, "size": size, "image_tokens": tokens, "gib": round(total, 3)})
             print(f"{count:8}  {size[0]:5} x {size[1]:5} {tokens:12}  {total:10.2f}")
     return rows
+
+
+def count_tensors(torch: Any, small: bool) -> list[dict[str, Any]]:
+    """Peaks of all tensors of a forward pass beside the forecast, in GiB, without weights: the language model at its
+    true size without computing anything, one block of the vision tower at its true width for real."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    _, transformers = import_stack()
+    width, height = fitted((200, 150) if small else (1024, 768), 28, 4 * 784, 1280 * 784)
+    tokens, words = (width // 28) * (height // 28), 100 if small else 1300
+    text, vision = TEXT | {"num_hidden_layers": 2 if small else 36}, VISION | {"depth": 1, "fullatt_block_indexes": [0]}
+    config = transformers.Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True)
+    layout = dataclasses.replace(counted(torch), layers=text["num_hidden_layers"])
+    torch.set_default_dtype(torch.bfloat16)
+    with (fake := FakeTensorMode(allow_non_fake_inputs=True)):
+        whole = transformers.AutoModelForImageTextToText.from_config(config, attn_implementation="sdpa").eval()
+    tower = transformers.AutoModel.from_config(config.vision_config, attn_implementation="sdpa").eval()
+    torch.set_default_dtype(torch.float32)
+    with torch.inference_mode(), Peak() as seen:
+        pixels = torch.rand(4 * tokens, 1176)
+        tower(pixels.to(torch.bfloat16), grid_thw=torch.tensor([[1, height // 14, width // 14]]))
+    with fake, torch.inference_mode(), Peak() as said:
+        given = torch.zeros(1, tokens + words, TEXT["hidden_size"], dtype=torch.bfloat16)
+        kept = whole.model.language_model(inputs_embeds=given, use_cache=True)
+    del kept
+    scores = 2 * 4 * layout.vocabulary
+    pictures = predict(layout, tokens, 0, 0, nf4=False).activations - scores
+    prompt = predict(layout, 0, tokens + words, 0, nf4=False)
+    rows = []
+    for what, peak, forecast in (
+        (f"vision tower, {4 * tokens} patches", seen.most, pictures),
+        (f"language model, {tokens + words} tokens", said.most, prompt.working - scores),
+    ):
+        rows.append({"what": what, "counted_gib": peak / GIB, "forecast_gib": forecast / GIB})
+        print(f"{what}: {peak / GIB:.3f} GiB counted, {forecast / GIB:.3f} forecast ({forecast / peak - 1:+.0%})")
+    return rows
+
+
+class Peak(TorchDispatchMode):
+    """Bytes of all tensors that are made within and still there, at their most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now, self.most, self._live = 0, 0, set()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        from torch.utils import _pytree
+
+        made = function(*args, **(kwargs or {}))
+        for tensor in _pytree.tree_leaves(made):
+            if hasattr(tensor, "untyped_storage") and (store := tensor.untyped_storage())._cdata not in self._live:
+                self._live.add(store._cdata)
+                self._now += store.nbytes()
+                self.most = max(self.most, self._now)
+                weakref.finalize(store, self._gone, store._cdata, store.nbytes())
+        return made
+
+    def _gone(self, key: int, size: int) -> None:
+        self._live.discard(key)
+        self._now -= size
 
 
 def counted(torch: Any) -> Layout:

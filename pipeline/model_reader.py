@@ -75,7 +75,8 @@ class ModelReader:
             if seen is None or len(tiles) == 1:
                 hints = Hints(lines[:MOST_LINES], seen.diagram if seen else None)
                 reply, answer = self._read(image, language, examples, hints)
-            else:
+                tiles = cut(image.size, lines, reply.pixels) if seen is not None and reply.pixels else tiles
+            if seen is not None and len(tiles) > 1:  # at once, or because memory made the picture too small to read
                 reply, answer = self._read_tiles(image, language, tiles, lines, seen.diagram)
         except (EngineError, MissingDependencyError) as error:
             if seen is None or self.required:

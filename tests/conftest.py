@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import postgres_server
+from tests import postgres_server, torchvision_mended
+
+torchvision_mended.hide()  # who needs it runs in a process of its own
 
 
 @pytest.fixture(scope="session", autouse=True)

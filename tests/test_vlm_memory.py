@@ -69,6 +69,26 @@ def test_an_ordinary_request_fits_eight_gib():
     assert found.weights + found.working < 6.5 * GIB
 
 
+def test_the_forecast_of_a_forward_pass_is_what_its_tensors_take():
+    """Of the true widths, few layers: see bench/gpu.py, which counts all of them."""
+    pytest.importorskip("transformers")
+    torch, _ = import_stack()
+    from bench.gpu import count_tensors
+
+    for row in count_tensors(torch, small=True):
+        assert row["forecast_gib"] == pytest.approx(row["counted_gib"], rel=0.15), row["what"]
+
+
+def test_towers_that_hold_the_whole_matrix_cost_it():
+    config = {**CONFIG, "model_type": "got_ocr2", "vision_config": {
+        "hidden_size": 768, "mlp_dim": 3072, "num_attention_heads": 12, "patch_size": 16, "global_attn_indexes": [2],
+    }}  # fmt: skip
+    layout = Layout.of(config, {"language": 1, "embedding": 1, "vision": 1})
+    one = predict(layout, 0, 300, 0, nf4=False, towers=[4096]).activations
+    assert one > 12 * 4096**2 * 8
+    assert predict(layout, 0, 300, 0, nf4=False, towers=[4096, 4096]).activations > 1.9 * one
+
+
 def request(count):
     example = Example("x", "", "", Diagram("bpmn", (Node("n", "task", "Check"),)))
     return to_read(Image.new("RGB", (2000, 1000)), examples=[example] * count)

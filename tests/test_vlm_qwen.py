@@ -144,9 +144,11 @@ def test_an_adapter_is_attached(folder, tmp_path):
 
     _, transformers = import_stack()
     model = transformers.AutoModelForImageTextToText.from_pretrained(str(folder))
-    config = peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"])
+    config = peft.LoraConfig(r=8, lora_alpha=64, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     peft.get_peft_model(model, config).save_pretrained(str(tmp_path / "lora"))
-    engine = QwenEngine(folder, options(lora=tmp_path / "lora"))
+    plain = QwenEngine(folder, options(precision="nf4")).generate(ASK, max_tokens=20).text
+    engine = QwenEngine(folder, options(lora=tmp_path / "lora", precision="nf4"))
+    assert engine.generate(ASK, max_tokens=20).text != plain
     assert json.loads(engine.generate(ASK, schema=SMALL, max_tokens=40).text)
 
 

@@ -7,18 +7,19 @@ import sys
 import threading
 import time
 import urllib.request
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from tests.torchvision_mended import installed
 
 for package in ("httpx", "openai", "fastapi", "uvicorn", "transformers"):
     pytest.importorskip(package, reason="pip install 'transformers[serving]'")
 pytestmark = [
     pytest.mark.filterwarnings("default"),
     pytest.mark.slow,
-    pytest.mark.skipif(find_spec("torchvision") is None, reason="transformers serve needs it: pip install torchvision"),
+    pytest.mark.skipif(not installed("torchvision"), reason="transformers serve needs it: pip install torchvision"),
 ]
 
 from diagram.errors import ReplyError  # noqa: E402

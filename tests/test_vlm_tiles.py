@@ -4,6 +4,7 @@ from PIL import Image
 
 from diagram.model import Description, Diagram, Edge, Lane, Node
 from pipeline.model_reader import ModelReader
+from vlm.engine import Reply
 from vlm.engines.scripted import ScriptedEngine
 from vlm.prompt import Line
 from vlm.reply import encode
@@ -102,3 +103,17 @@ def test_the_reader_asks_for_each_tile_and_tells():
     assert sorted(node.text for node in found.diagram.nodes) == ["Check", "Check", "Pack goods", "Take order"]
     assert len(found.diagram.edges) == 3
     assert {found.evidence[node.id] for node in found.diagram.nodes} <= {"both", "vision"}
+
+
+def test_a_picture_that_memory_makes_too_small_is_read_again_in_tiles():
+    fine = [Line(node.text, (node.bbox[0], 490, node.bbox[2], 505)) for node in SEEN.nodes]
+    image = Image.new("RGB", (2000, 500), "white")
+    assert len(cut(image.size, fine, MOST)) == 1
+    tiles = cut(image.size, fine, MOST // 5)
+    assert len(tiles) > 1
+    note = "memory is short: pictures of at most 0.20 megapixels"
+    first = Reply(encode(SEEN), notes=(note,), pixels=MOST // 5)
+    engine = ScriptedEngine([first, *(Reply(encode(part(SEEN, tile)), notes=(note,)) for tile in tiles)])
+    found = ModelReader(engine, Vision(), lambda _: fine).describe(image)
+    assert len(engine.requests) == 1 + len(tiles)
+    assert found.warnings[:2] == (f"read in {len(tiles)} tiles", note)

@@ -71,7 +71,7 @@ def _fast(torch: Any, transformers: Any) -> tuple[Any, dict]:
     )
     return (
         made,
-        {**_prompt(torch, 4), "pixel_values": torch.rand(1, 3, 128, 128)},
+        {**_prompt(torch, 16), "pixel_values": torch.rand(1, 3, 128, 128)},
     )
 
 
@@ -129,7 +129,7 @@ def _deepseek_ocr(torch: Any, transformers: Any) -> tuple[Any, dict]:
 
 def _phi(torch: Any, transformers: Any) -> tuple[Any, dict]:
     vision = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
-              "image_size": 56, "crop_size": 56, "patch_size": 14, "image_token_id": PICTURE}  # fmt: skip
+              "image_size": 448, "crop_size": 448, "patch_size": 14, "image_token_id": PICTURE}  # fmt: skip
     audio = {"hidden_size": 32, "intermediate_size": 48, "num_blocks": 1, "num_attention_heads": 2,
              "audio_token_id": 10, "ext_pw_out_channel": 32, "nemo_conv_channels": 16}  # fmt: skip
     made = transformers.Phi4MultimodalConfig(**TEXT, vision_config=vision, audio_config=audio)

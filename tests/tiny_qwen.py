@@ -19,7 +19,7 @@ def make(folder: Path, seed: int = 0) -> Path:
     from vlm.stack import import_stack
 
     torch, transformers = import_stack()
-    tokenizer = _tokenizer(transformers)
+    tokenizer = tokenizer_of(transformers)
     ids = {name: tokenizer.convert_tokens_to_ids(name) for name in SPECIAL}
     torch.manual_seed(seed)
     config = transformers.Qwen2_5_VLConfig(
@@ -55,7 +55,7 @@ def make_got(folder: Path) -> Path:
     from vlm.stack import import_stack
 
     torch, transformers = import_stack()
-    tokenizer = _tokenizer(transformers, ["<img>", "</img>", "<imgpad>"])
+    tokenizer = tokenizer_of(transformers, ["<img>", "</img>", "<imgpad>"])
     tokenizer.chat_template = None
     ids = {name: tokenizer.convert_tokens_to_ids(name) for name in (*SPECIAL, "<imgpad>")}
     torch.manual_seed(0)
@@ -79,7 +79,8 @@ def make_got(folder: Path) -> Path:
     return folder
 
 
-def _tokenizer(transformers, more=()):
+def tokenizer_of(transformers, more=(), template=TEMPLATE, named=None):
+    """Of bytes and a few words. more: further special tokens; named: those that processors know by a name."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     bpe = Tokenizer(models.BPE())
@@ -90,6 +91,6 @@ def _tokenizer(transformers, more=()):
     special = [*SPECIAL, *more]
     bpe.train_from_iterator(text, trainers.BpeTrainer(vocab_size=500, initial_alphabet=letters, special_tokens=special))
     return transformers.Qwen2TokenizerFast(
-        tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=TEMPLATE,
-        extra_special_tokens=special[1:],
+        tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=template,
+        extra_special_tokens=special[1:], model_specific_special_tokens=dict(named or {}),
     )  # fmt: skip

@@ -54,7 +54,8 @@ class Reply:
 
     finish: "stop" (it was done), "length" (`max_tokens` reached) or "cancelled". engine: who answered, to be shown.
     tokens, prompt_tokens: as counted by the engine, None where a server does not say. notes: what had to be given up
-    on the way (smaller pictures, no schema …), to be shown. timings: seconds per stage.
+    on the way (smaller pictures, no schema …), to be shown. timings: seconds per stage. pixels: the most of a picture
+    that memory allowed, None where it was as much as the model takes.
     """
 
     text: str
@@ -64,6 +65,7 @@ class Reply:
     tokens: int | None = None
     notes: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    pixels: int | None = None
 
 
 class Engine(Protocol):

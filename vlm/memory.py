@@ -2,7 +2,8 @@
 
 Counted from the model's configuration: weights by precision, keys and values per token, and the widest moment of the
 forward pass (the vision tower over all patches, or the language model over the prompt), with attention that never
-holds the whole matrix (sdpa). The steps that `fit` takes, in this order, each told in `Fit.notes`:
+holds the whole matrix (sdpa), but in towers that add the places of patches to it. The steps that `fit` takes, in this
+order, each told in `Fit.notes`:
 
 1. parts of the request that are marked as spare are left out, the last first (examples);
 2. pictures are made smaller, down to a fifth of what the model takes.
@@ -22,6 +23,9 @@ from vlm.pictures import fitted
 
 NF4_BYTES: Final = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Bytes of a weight in NF4 with double quantisation: 4 bits, one byte per 64, four per 64 × 256."""
+_CONVOLVED: Final = 4  # pixels a side of what a tower without patches makes of a picture at first, and how wide
+_CONVOLVED_WIDTH: Final = 128
+_MATRIX: Final = 2 + 2 + 4 + 2  # bytes of a number in a matrix of attention: itself, its bias, its softmax twice
 _SHARES: Final = (1.0, 0.8, 0.6, 0.4, 0.2)  # of the most pixels that the model takes
 
 
@@ -46,14 +50,19 @@ class Layout:
     language_weights: int
     embedding_weights: int
     vision_weights: int
+    tower_heads: int = 0  # of towers that hold the whole matrix of a picture's attention
 
     @classmethod
     def of(cls, config: Mapping[str, Any], weights: Mapping[str, int]) -> Layout:
-        """From a configuration of the Qwen family (`config.to_dict()`) and counts "language", "embedding", "vision"."""
+        """From a configuration (`config.to_dict()`) and counts "language", "embedding", "vision"."""
         text, vision = config.get("text_config", config), config["vision_config"]
+        vision = vision.get("sam_config", vision)
         hidden, heads = text["hidden_size"], text["num_attention_heads"]
         head = text.get("head_dim") or hidden // heads
-        wide = vision.get("embed_dim") or vision["hidden_size"]
+        patch = vision.get("patch_size", _CONVOLVED)
+        patch = patch[0] if isinstance(patch, list | tuple) else patch
+        own = config["model_type"].startswith("qwen") if "model_type" in config else True
+        wide = _CONVOLVED_WIDTH if patch == _CONVOLVED else vision.get("embed_dim") or vision["hidden_size"]
         return cls(
             hidden=hidden,
             intermediate=text["intermediate_size"],
@@ -61,12 +70,15 @@ class Layout:
             kv_width=2 * (text.get("num_key_value_heads") or heads) * head,
             vocabulary=text["vocab_size"],
             vision_hidden=wide,
-            vision_intermediate=vision.get("intermediate_size") or int(wide * vision.get("mlp_ratio", 4)),
-            patch_values=3 * vision.get("temporal_patch_size", 2) * vision["patch_size"] ** 2,
+            vision_intermediate=vision.get("intermediate_size")
+            or vision.get("mlp_dim")
+            or int(wide * vision.get("mlp_ratio", 4)),
+            patch_values=3 * (vision.get("temporal_patch_size", 2) if own else 1) * patch**2,
             patches_per_token=vision.get("spatial_merge_size", 2) ** 2,
             language_weights=weights["language"],
             embedding_weights=weights["embedding"],
             vision_weights=weights["vision"],
+            tower_heads=vision["num_attention_heads"] if "global_attn_indexes" in vision else 0,
         )
 
 
@@ -102,22 +114,33 @@ def weight_bytes(layout: Layout, *, nf4: bool, tower_nf4: bool = False) -> int:
 
 
 def predict(
-    layout: Layout, image_tokens: int, text_tokens: int, max_tokens: int, *, nf4: bool, tower_nf4: bool = False
+    layout: Layout,
+    image_tokens: int,
+    text_tokens: int,
+    max_tokens: int,
+    *,
+    nf4: bool,
+    tower_nf4: bool = False,
+    towers: Sequence[int] | None = None,
 ) -> Estimate:
-    """What a request takes: `image_tokens` of all its pictures, `text_tokens` of its texts, and the reply."""
+    """What a request takes: `image_tokens` of all its pictures, `text_tokens` of its texts, and the reply.
+
+    towers: patches of each picture, or part of one, that the tower sees; None: as many as the image tokens come from.
+    """
     prompt = image_tokens + text_tokens
     cache = (prompt + max_tokens) * layout.layers * layout.kv_width * 2
-    patches = image_tokens * layout.patches_per_token
-    # bf16: the residual, its norm, query, key, value and output; or residual, norm, gate, up and their product.
-    language = prompt * 2 * max(6 * layout.hidden, 2 * layout.hidden + 3 * layout.intermediate)
-    vision = patches * (
-        4 * layout.patch_values
-        + 2 * max(6 * layout.vision_hidden, 2 * layout.vision_hidden + 3 * layout.vision_intermediate)
-    )
+    patches = image_tokens * layout.patches_per_token if towers is None else sum(towers)
+    whole = layout.tower_heads * sum(count**2 for count in towers or ()) * _MATRIX
+    # Bytes of one token, of one patch, at their widest moment, as counted by bench/gpu.py. Language: what came in, the
+    # residual and its norm, then query, key, value and output, or gate, up and their product, all in bf16; and places.
+    # Tower: the picture in float32 and bf16; then query and key turned by their places in float32, or its gate and up.
+    language = prompt * 2 * (max(6 * layout.hidden, 4 * layout.hidden + 3 * layout.intermediate) + 256)
+    turned, gated = 34 * layout.vision_hidden, 2 * (2 * layout.vision_hidden + 3 * layout.vision_intermediate)
+    vision = patches * (6 * layout.patch_values + max(turned, gated))
     unpacked = 2 * layout.hidden * layout.intermediate if nf4 else 0  # one layer at a time is put into bf16
     scores = 2 * 4 * layout.vocabulary  # of the last token, and what the grammar makes of them
     return Estimate(
-        weight_bytes(layout, nf4=nf4, tower_nf4=tower_nf4), cache, max(language, vision) + unpacked + scores
+        weight_bytes(layout, nf4=nf4, tower_nf4=tower_nf4), cache, max(language, vision + whole) + unpacked + scores
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,17 +19,25 @@ from PIL import Image
 
 from diagram.errors import EngineError, MissingDependencyError
 from vlm.engine import Message, Reply, Schema
+from vlm.engines.processors import BARE, processor
 from vlm.engines.watch import Row, Watch
 from vlm.grammar import Grammar
 from vlm.memory import Estimate, Fit, Layout, MemoryShortError, fit, image_tokens, predict, weight_bytes
-from vlm.pictures import fitted, flattened
+from vlm.pictures import fitted, flattened, shrunk
 from vlm.stack import import_stack
 
 _RESERVE: Final = 512 << 20  # of free memory that is left to others: the driver, the desktop, the built-in reader
 _KEPT: Final = ["model.visual", "lm_head"]  # not quantised; leaving lm_head out of this list crashes where it is tied
-_OTHERS: Final = ["model.vision_tower", "model.multi_modal_projector", "model.connector", "lm_head"]
+_OTHERS: Final = [
+    "model.vision_tower",
+    "model.vision_model",
+    "model.multi_modal_projector",
+    "model.connector",
+    "lm_head",
+]
+_SEEING: Final = ("visual", "vision", "image_embed", "projector", "connector", "aligner")  # in the names of weights
+_OWN_WAY: Final = 2048 * 2048  # pixels; models that cut pictures in their own way look at no more
 _PROBE: Final = 12  # tokens by which compiled decoding is held against plain decoding
-_BARE: Final = {"got_ocr2": "", "deepseek_ocr2": "<image>\nFree OCR. "}  # models that take no conversation
 _BUCKET: Final = 2048  # static caches come in multiples of so many tokens, so that few shapes are compiled
 
 
@@ -119,7 +126,8 @@ class Loaded:
         self._cache: Any = None
         try:
             self._config = self.transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)
-            self._processor = _processor(self.transformers, str(folder), self._config.model_type)
+            self._processor = processor(self.transformers, str(folder), self._config.model_type)
+            self._counts_squares = "qwen" in self._config.model_type  # a token for each square of a picture
             self._layout = self._measure()
             self._check_weights_fit()
             self._cap()
@@ -144,7 +152,7 @@ class Loaded:
     @property
     def joins(self) -> bool:
         """Whether several requests can be answered in one round."""
-        return self._layout is not None and not self._fast
+        return self._counts_squares and not self._fast
 
     def plan(self, messages: Sequence[Message], max_tokens: int) -> Fit:
         """The request as it fits into the free memory.
@@ -152,11 +160,7 @@ class Loaded:
         Raises:
             MemoryShortError: it does not, whatever is left out.
         """
-        if self._layout is None:
-            return Fit(tuple(messages), self._most, Estimate(0, 0, 0))
-        return fit(
-            messages, self._budget(), self._most, lambda tried, pixels: self._estimate(tried, pixels, max_tokens)
-        )
+        return fit(messages, self._budget(), self.most, lambda tried, pixels: self._estimate(tried, pixels, max_tokens))
 
     def fit_together(self, estimates: Sequence[Estimate]) -> bool:
         """Whether these fit into the free memory at once; shorter ones are filled up to the longest."""
@@ -224,8 +228,9 @@ class Loaded:
             self._model.forward = plain
 
     @property
-    def _most(self) -> int:
-        return self._options.most * self._options.unit**2
+    def most(self) -> int:
+        """Pixels of a picture that the model takes."""
+        return self._options.most * self._options.unit**2 if self._counts_squares else _OWN_WAY
 
     def _load(self, folder: Path) -> Any:
         more: dict[str, Any] = {}
@@ -261,10 +266,11 @@ class Loaded:
             raise EngineError(f"transformers has no class {name or 'for this model'}", hint="Run it on a server.")
         return found
 
-    def _inputs(self, planned: Sequence[Fit]) -> Any:
+    def _inputs(self, planned: Sequence[Fit], device: str = "") -> Any:
+        """What `generate` takes. device: to count what it takes; "": the model's."""
         texts, images = [], []
-        if (bare := _BARE.get(self._config.model_type)) is not None:
-            return self._bare(planned[0], bare)
+        if (bare := BARE.get(self._config.model_type)) is not None:
+            return self._bare(planned[0], bare, device)
         for one in planned:
             turns, shown = [], []
             for message in one.messages:
@@ -280,47 +286,55 @@ class Loaded:
             images.append(shown)
         more: dict[str, Any] = {}
         given: Any = [image for shown in images for image in shown]
-        if self._layout is not None and given:
+        if self._counts_squares and given:
             more["images_kwargs"] = {"do_resize": False}
-        elif self._layout is None:
+        elif not self._counts_squares:
             given = images if given else None
         if len(texts) > 1:
             more["text_kwargs"] = {"padding": True, "padding_side": "left"}
         inputs = self._processor(text=texts, images=given or None, return_tensors="pt", **more)
-        if self._layout is not None and given:
+        if self._counts_squares and given:
             unit = self._options.unit
             wanted = sum((image.width // unit) * (image.height // unit) for image in given)
             assert wanted == int(inputs["image_grid_thw"].prod(dim=1).sum()) // self._layout.patches_per_token
-        return inputs.to(self._model.device)
+        return inputs.to(device or self._model.device)
 
-    def _bare(self, planned: Fit, text: str) -> Any:
+    def _bare(self, planned: Fit, text: str, device: str) -> Any:
         """For models that know one task: the picture, and the words that they were trained with."""
-        shown = [flattened(image) for message in planned.messages for image in message.images]
+        shown = [self._sized(image, planned.max_pixels) for message in planned.messages for image in message.images]
         if not shown:
             raise EngineError("this model reads pictures and takes no questions", hint="Choose one that chats.")
         inputs = self._processor(images=shown[-1], text=text or None, return_tensors="pt")
-        return inputs.to(self._model.device, dtype=self._model.dtype)
+        return inputs.to(device or self._model.device, dtype=self._model.dtype)
 
     def _sized(self, image: Image.Image, most: int) -> Image.Image:
         """The picture in the size that was counted on."""
         image = flattened(image)
-        if self._layout is None:
-            return image
+        if not self._counts_squares:
+            return shrunk(image, most)
         unit = self._options.unit
         size = fitted(image.size, unit, min(self._options.least * unit * unit, most), most)
         return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0) if size != image.size else image
 
     def _estimate(self, messages: Sequence[Message], pixels: int, max_tokens: int) -> Estimate:
-        assert self._layout is not None
         options = self._options
+        nf4, tower_nf4 = options.precision == "nf4", self._way.tower_nf4
+        if not self._counts_squares:
+            inputs = self._inputs([Fit(tuple(messages), pixels, Estimate(0, 0, 0))], "cpu")
+            shown = [value for name, value in inputs.items() if "pixel_values" in name]
+            parts = [
+                part for value in shown for part in value.reshape(-1, *value.shape[-3:])
+            ]  # pictures, or their parts
+            towers = [part.numel() // self._layout.patch_values for part in parts]
+            tokens = inputs["input_ids"].shape[1]
+            return predict(self._layout, 0, tokens, max_tokens, nf4=nf4, tower_nf4=tower_nf4, towers=towers)
         sizes = [image.size for message in messages for image in message.images]
         pictures = image_tokens(sizes, options.unit, min(options.least * options.unit**2, pixels), pixels)
         words = sum(len(self._processor.tokenizer(message.text)["input_ids"]) + 8 for message in messages)
-        return predict(self._layout, pictures, words, max_tokens, nf4=options.precision == "nf4")
+        return predict(self._layout, pictures, words, max_tokens, nf4=nf4, tower_nf4=tower_nf4)
 
     def _weights(self) -> int:
         """Bytes of the weights."""
-        assert self._layout is not None
         return weight_bytes(self._layout, nf4=self._options.precision == "nf4", tower_nf4=self._way.tower_nf4)
 
     def _budget(self) -> int:
@@ -343,8 +357,6 @@ class Loaded:
         return self._options.max_ram if self._way.device == "cpu" else self._options.max_vram
 
     def _check_weights_fit(self) -> None:
-        if self._layout is None:
-            return
         need = self._weights()
         limit = self._limit()
         have = self._free() - _RESERVE if limit is None else min(self._free(), int(limit * 2**30))
@@ -360,15 +372,14 @@ class Loaded:
             _, total = self.torch.cuda.mem_get_info()
             self.torch.cuda.set_per_process_memory_fraction(min(1.0, self._options.max_vram * 2**30 / total))
 
-    def _measure(self) -> Layout | None:
-        """The layout of a model of the Qwen family, counted on the meta device; None for others: not predicted."""
-        if "qwen" not in self._config.model_type:
-            return None
+    def _measure(self) -> Layout:
+        """The layout of the model, its weights counted on the meta device."""
         with self.torch.device("meta"):
             empty = self._class()._from_config(self._config, dtype=self.torch.bfloat16)
         counts = {"language": 0, "embedding": 0, "vision": 0}
         for name, weights in empty.named_parameters():  # tied ones once
-            part = "vision" if ".visual." in name else "language" if ".layers." in name else "embedding"
+            sees = any(word in name for word in _SEEING)
+            part = "vision" if sees else "language" if ".layers." in name else "embedding"
             counts[part] += weights.numel()
         return Layout.of(self._config.to_dict(), counts)
 
@@ -393,7 +404,7 @@ class Loaded:
             row = Row(_PROBE, None, None)
             turn = Message("user", ("Count from one to twenty.",))
             try:
-                self.run([Job(Fit((turn,), self._most, Estimate(0, 0, 0)), None, _PROBE, row)])
+                self.run([Job(Fit((turn,), self.most, Estimate(0, 0, 0)), None, _PROBE, row)])
             except Exception as error:  # compilers fail in all ways
                 self.why_plain = f"decoding cannot be compiled here: {type(error).__name__}"
                 break
@@ -426,59 +437,6 @@ def _telling(transformers: Any, told: Callable[[float], None]) -> Iterator[None]
         yield
     finally:
         transformers.utils.logging.set_tqdm_hook(before)
-
-
-def _processor(transformers: Any, folder: str, model_type: str) -> Any:
-    """The processor of a model, with Pillow instead of torchvision and without what it would need for video.
-
-    Raises:
-        EngineError: the folder holds no image processor or no tokenizer.
-    """
-    from transformers.models.auto import image_processing_auto, processing_auto
-
-    processors: Any = vars(processing_auto)["PROCESSOR_MAPPING_NAMES"]
-    preparers: Any = vars(image_processing_auto)["IMAGE_PROCESSOR_MAPPING_NAMES"]
-    name = processors.get(model_type) or _told_processor(Path(folder))
-    kind = getattr(transformers, name or "", None)
-    if kind is None:
-        raise EngineError(f"{folder} does not say what prepares its pictures", hint="Run it on a server.")
-    stills = type(kind.__name__, (kind,), {"check_argument_for_proper_class": lambda *_: None})
-
-    def images() -> Any:
-        try:
-            return transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
-        except (ValueError, AttributeError):  # there is none with Pillow
-            return transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-
-    parts: dict[str, Callable[[], Any]] = {
-        "tokenizer": lambda: transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True),
-        "image_processor": images,
-    }
-    made = {part: parts.get(part, lambda: None)() for part in kind.get_attributes()}
-    template = getattr(made["tokenizer"], "chat_template", None)
-    if not template and (file := Path(folder) / "chat_template.jinja").is_file():
-        template = file.read_text("utf-8")
-    if not hasattr(made["tokenizer"], "backend_tokenizer"):
-        raise EngineError(f"{folder} has no usable tokenizer", hint="Fetch the model again.")
-    if not hasattr(made["image_processor"], "preprocess"):
-        raise EngineError(f"{folder} has no image processor", hint="Fetch the model again.")
-    wanted = {name.removesuffix("Pil") for name in preparers.get(model_type, {}).values()}
-    found = type(made["image_processor"]).__name__
-    if wanted and found.removesuffix("Pil").removesuffix("Fast") not in wanted:
-        hint = "Fetch the model again."
-        raise EngineError(f"{folder}: pictures are prepared by {found}, not {' or '.join(sorted(wanted))}", hint=hint)
-    if not template and model_type not in _BARE:
-        raise EngineError(f"{folder} has no chat template", hint="Fetch the model again.")
-    return stills(**made, chat_template=template)
-
-
-def _told_processor(folder: Path) -> str | None:
-    """The class of the processor as the files of a model name it."""
-    for file in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            if name := json.loads((folder / file).read_text("utf-8")).get("processor_class"):
-                return str(name)
-    return None
 
 
 def _is_nested(model: Any) -> bool:

@@ -227,6 +227,7 @@ class QwenEngine:
                 engine=self.name,
                 notes=(*gone, *plain, *job.planned.notes),
                 timings={"wait": start - request.asked, **reply.timings},
+                pixels=job.planned.max_pixels if job.planned.max_pixels < model.most else None,
             )
             request.done = True
 

@@ -1,0 +1,64 @@
+"""A torchvision that was made for another build of torch, put right: the operators that it misses are declared.
+
+No picture needs them here. Run a module with it: python -m tests.torchvision_mended MODULE ARGUMENTS
+"""
+
+from __future__ import annotations
+
+import io
+import runpy
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+_LIBRARIES = []
+
+
+def installed(name: str) -> bool:
+    """Whether a package is, if perhaps hidden from this process."""
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
+
+
+def hide() -> None:
+    """Make a torchvision that does not fit torch look absent: it would take down whoever looks for it."""
+    if installed("torch") and installed("torchvision"):
+        builds = {version(name).partition("+")[2] for name in ("torch", "torchvision")}
+        if "cpu" in builds and len(builds) > 1:
+            sys.modules["torchvision"] = None  # type: ignore[assignment]
+
+
+def decoded(data: Any, **_: Any) -> Any:
+    """A picture's file as a tensor (3, height, width), by Pillow."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    with Image.open(io.BytesIO(bytes(data.numpy()))) as image:
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+
+
+def mend() -> None:
+    """Import torchvision, whatever it takes."""
+    import torch
+
+    try:
+        import torchvision
+    except (RuntimeError, OSError):
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _LIBRARIES.append(library)  # they go when it goes
+        import torchvision
+
+        torchvision.io.decode_image = decoded
+
+
+if __name__ == "__main__":
+    mend()
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__")
