@@ -19,12 +19,14 @@ SCHEMA = {"type": "object", "properties": {"a": {"enum": ["x", "yy"]}}, "require
 
 def run(loader: str) -> dict[str, Any]:
     from tests.tiny_natives import make
+    from vlm import registry
     from vlm.engine import Message
     from vlm.engines.native import Options
     from vlm.engines.qwen import QwenEngine
 
     unit = 32 if loader.startswith("Qwen3") else 28
-    options = Options(precision="bf16", device="cpu", least=4, most=64, unit=unit, loader=loader)
+    precision = next(model.precisions[0] for model in registry.load().values() if model.loader == loader)
+    options = Options(precision=precision, device="cpu", least=4, most=64, unit=unit, loader=loader)
     with tempfile.TemporaryDirectory() as folder:
         engine = QwenEngine(make(loader, Path(folder) / "model"), options)
 
@@ -35,8 +37,13 @@ def run(loader: str) -> dict[str, Any]:
         bare = "Ocr2" in loader  # it takes pictures only
         words = 0 if bare else engine.generate([Message("user", ("What is it?",))], max_tokens=2).prompt_tokens
         reply = engine.generate(about((300, 200)), schema=SCHEMA, max_tokens=40)
-    return {"text": reply.text, "finish": reply.finish, "prompt": reply.prompt_tokens, "words": words,
-            "weights": small.weights, "small": small.working, "huge": huge.working}  # fmt: skip
+        modules = engine._model._model.named_modules()
+        packed = [name for name, module in modules if getattr(getattr(module, "weight", None), "quant_state", None)]
+    return {
+        "packed": packed, "precision": precision, "text": reply.text, "finish": reply.finish,
+        "prompt": reply.prompt_tokens, "words": words, "weights": small.weights, "small": small.working,
+        "huge": huge.working,
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ def test_its_class_generates_from_a_picture(loader):
 @pytest.mark.parametrize("loader", [loader for loader in FOLDERS if not NEEDS[loader]])
 def test_the_engine_runs_it_from_a_folder_as_the_hub_has_it(loader):
     """GOT, which reads pictures only, is run by test_ocr_model.py."""
+    pytest.importorskip("bitsandbytes", reason="pip install 'diascribe[vlm]'")
     pytest.importorskip("llguidance", reason="pip install 'diascribe[vlm]'")
     check(run(loader))
 
@@ -63,4 +64,6 @@ def check(found):
     assert found["prompt"] > found["words"]  # it saw the picture
     assert found["weights"] > 0
     assert 0 < found["small"] < 10 * found["huge"]
+    assert bool(found["packed"]) == (found["precision"] == "nf4")
+    assert not [name for name in found["packed"] if "vis" in name or "head" in name]  # kept as they are
     assert found["huge"] < 30 * found["small"]  # a picture of any size is made small
