@@ -38,7 +38,7 @@ class Plane:
 def around(box: Box, wide: float, high: float, *, first: str) -> Iterator[Place]:
     """Places of a text beside a symbol; first: "below", "above" or "corner" (below, right of a flow that leaves)."""
     x0, y0, x1, y1 = box
-    cx = (x0 + x1) / 2
+    cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
     order = {"below": (0, 8), "above": (8, 0), "corner": (10, 30)}[first]
     for gap in (3.0, 7.0):
         yield order[0] + gap, (cx - wide / 2, y1 + gap, cx + wide / 2, y1 + gap + high)
@@ -49,6 +49,7 @@ def around(box: Box, wide: float, high: float, *, first: str) -> Iterator[Place]
             yield start + bad + gap, (left, y1 + gap, left + wide, y1 + gap + high)
             yield 16 + bad + gap, (left, y0 - gap - high, left + wide, y0 - gap)
             out = x1 + gap if side > 0 else x0 - gap - wide
+            yield 15 + bad, (out, cy - high / 2, out + wide, cy + high / 2)
             yield 20 + bad, (out, y1 - 2, out + wide, y1 - 2 + high)
             yield 20 + bad, (out, y0 + 2 - high, out + wide, y0 + 2)
             for away in (12.0, 24.0):

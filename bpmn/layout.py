@@ -7,11 +7,12 @@ more room. What the graph places itself is kept. Units are pixels of the BPMN pl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from bpmn.beside import Plane, along, around
+from bpmn.beside import Place, Plane, along, around
 from bpmn.place import HEADER, Page, label_size, labelled
 from bpmn.pools import pools
 from bpmn.route import Flow, Form, Symbol, route
@@ -116,19 +117,22 @@ def _labels(
     for node in sorted(diagram.nodes, key=lambda node: node.attached_to is None):
         if labelled(node) and node.id not in labels:
             first = "corner" if node.attached_to else "above"
-            labels[node.id], free = plane.put(around(boxes[node.id], *label_size(node.text), first=first))
+            labels[node.id], free = plane.put(_shaped(node.text, partial(around, boxes[node.id], first=first)))
             if not free:
                 bad.add(node.id)
     for edge in diagram.edges:
         if edge.text.strip() and edge.id in points:
-            shapes = dict.fromkeys((label_size(edge.text), label_size(edge.text, 10)))
-            places = (
-                (bad + 6 * k, box) for k, shape in enumerate(shapes) for bad, box in along(points[edge.id], *shape)
-            )
-            labels[edge.id], free = plane.put(places)
+            labels[edge.id], free = plane.put(_shaped(edge.text, partial(along, points[edge.id])))
             if not free:
                 bad.add(edge.id)
     return labels, bad
+
+
+def _shaped(text: str, places: Callable[[float, float], Iterator[Place]]) -> Iterator[Place]:
+    """The places of a text in its usual shape, and in a narrower one."""
+    for k, (wide, high) in enumerate(dict.fromkeys((label_size(text), label_size(text, 10)))):
+        for bad, box in places(wide, high):
+            yield bad + 6 * k, box
 
 
 def _headers(diagram: Diagram, boxes: Mapping[str, Box]) -> list[Box]:

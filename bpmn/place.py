@@ -39,7 +39,9 @@ def size(node: Node) -> tuple[float, float]:
         return 50.0, 50.0
     if node.type == "annotation":
         return 120.0, max(40.0, 16.0 * (1 + len(node.text) // 16))
-    return 100.0, max(80.0, 16.0 * (2 + len(node.text) // 13))
+    longest = max(map(len, node.text.split()), default=0)
+    wide = min(max(100.0, 7.6 * longest + 10), 200.0)
+    return wide, max(80.0, 16.0 * (2 + len(node.text) // int(wide / 7.6)))
 
 
 def label_size(text: str, most: int = 16) -> tuple[float, float]:

@@ -11,14 +11,15 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Mapping
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from mermaid import measure, routes
 from mermaid.entities import hidden, shown
 from mermaid.sanitize import UnsafeSvgError, picture_size, sanitize
-from mermaid.worker import Answer, TaskError, limit, serve
+from mermaid.worker import Answer, Task, TaskError, limit, serve
 
 ADDRESS_SPACE: Final = 700_000_000
 MAX_PIXELS: Final = 40_000_000
@@ -45,13 +46,13 @@ _BEYOND_FONT: Final = re.compile("[^\u0000-\u058f\u1e00-\u27bf\u2900-\u2bff\ufb0
 """Characters that the font beside this module has not; for these the system's fonts are loaded too."""
 
 
-def main() -> None:
-    """Serve until the input ends."""
+def main(task: Task | None = None) -> None:
+    """Serve until the input ends. task: what answers, in place of `render`."""
     with contextlib.suppress(TaskError):  # said again, and answered, at the first call
         _engine("", "parity")
         measure.width("x", 14)
     limit("address", ADDRESS_SPACE)
-    serve(render)
+    serve(task or render)
 
 
 def render(request: Mapping[str, Any], body: bytes) -> Answer:
@@ -59,12 +60,16 @@ def render(request: Mapping[str, Any], body: bytes) -> Answer:
     source = body.decode("utf-8", "replace")
     if len(source) > MAX_TEXT:
         raise TaskError("too-large", f"the Mermaid source has {len(source)} characters, {MAX_TEXT} are allowed")
+    return finished(prune(draw(source, theme=request.get("theme") or "")), source, request, change=routes.mend)
+
+
+def finished(
+    svg: str, text: str, request: Mapping[str, Any], *, change: Callable[[ET.Element], None] | None = None
+) -> Answer:
+    """The picture that is asked for, of an SVG. text: what stands in it, and more. change: see `sanitize`."""
     wanted = request.get("format", "svg")
-    svg = prune(draw(source, theme=request.get("theme") or ""))
     try:
-        svg = sanitize(
-            svg, title=request.get("title", ""), description=request.get("description", ""), change=routes.mend
-        )
+        svg = sanitize(svg, title=request.get("title", ""), description=request.get("description", ""), change=change)
         wide, high = picture_size(svg)
     except UnsafeSvgError as error:
         raise TaskError("unsafe", str(error)) from error
@@ -74,7 +79,7 @@ def render(request: Mapping[str, Any], body: bytes) -> Answer:
     if wanted == "png":
         scale = float(request.get("scale", 2.0))
         fitted = min(scale, math.sqrt(MAX_PIXELS / max(1.0, wide * high)))
-        return {"scale": fitted, "limited": fitted < scale}, png(svg, source, round(wide * fitted), background)
+        return {"scale": fitted, "limited": fitted < scale}, png(svg, text, round(wide * fitted), background)
     return {}, pdf(svg, wide, high, background)
 
 

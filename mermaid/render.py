@@ -8,6 +8,7 @@ falls back to the native one when Chromium fails. All output is sanitised. Knows
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -78,8 +79,9 @@ class Native:
 
     name = "native"
 
-    def __init__(self, *, workers: int = 2, deadline: float = 10.0) -> None:
-        self._pool = Pool("mermaid.native", size=workers, deadline=deadline)
+    def __init__(self, *, workers: int = 2, deadline: float = 10.0, module: str = "mermaid.native") -> None:
+        """module: what the workers run, this one or one that can more."""
+        self._pool = Pool(module, size=workers, deadline=deadline)
 
     def start(self) -> None:
         """Start a worker, if there is none."""
@@ -87,7 +89,12 @@ class Native:
 
     def render(self, source: str, format: Format, look: Look = PLAIN) -> Picture:  # noqa: A002
         """The picture of a source; see `Renderer.render`."""
+        return self.ask({}, source, format, look)
+
+    def ask(self, more: Mapping[str, object], source: str, format: Format, look: Look) -> Picture:  # noqa: A002
+        """The same with more said to the worker, as its module understands it."""
         request = {
+            **more,
             "format": format,
             "theme": look.theme,
             "scale": look.scale,

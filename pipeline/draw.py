@@ -7,6 +7,7 @@ share it. Knows nothing of terminals and servers.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 DrawFormat = Literal["svg", "png", "pdf", "mmd", "bpmn", "json"]
 DRAW_FORMATS: Final[tuple[DrawFormat, ...]] = get_args(DrawFormat)
+PAINTER: Final = "pipeline.painter"
 RENDERERS: Final = ("auto", "native", "chromium")
 MAX_TEXT: Final = 20_000_000
 """Characters of an input; what the kinds of input accept is less."""
@@ -214,6 +216,10 @@ class Studio:
     ) -> Picture:
         diagram = read.diagram
         look = described(look, diagram)
+        own = drawer.native if isinstance(drawer, Auto) else drawer
+        if diagram is not None and isinstance(own, Native) and in_symbols(read, look, direction):
+            with contextlib.suppress(RenderError):  # Mermaid may still draw it
+                return own.ask({"graph": True}, json.dumps(diagram.to_json()), form, look)
         sources = [mermaid] if read.mermaid or diagram is None else pictured(diagram, direction)
         for source in sources[:-1]:
             try:
@@ -289,12 +295,13 @@ def make_renderer(name: str, *, workers: int = 2, deadline: float = 10.0) -> Ren
     if name not in RENDERERS:
         raise UnknownNameError(f"unknown renderer: {name}", hint=f"known: {', '.join(RENDERERS)}")
     if name == "native":
-        return Native(workers=workers, deadline=deadline)
+        return Native(workers=workers, deadline=deadline, module=PAINTER)
     from mermaid.chromium import Chromium, available
 
     if name == "chromium":
         return Chromium(deadline=deadline)
-    return Auto(Native(workers=workers, deadline=deadline), Chromium(deadline=deadline) if available() else None)
+    native = Native(workers=workers, deadline=deadline, module=PAINTER)
+    return Auto(native, Chromium(deadline=deadline) if available() else None)
 
 
 def write(diagram: Diagram, form: Literal["mmd", "bpmn", "json"] | str) -> str:
@@ -321,6 +328,14 @@ def pictured(diagram: Diagram, direction: Direction | None) -> list[str]:
         sources.append(emit_mermaid(lanes, direction=direction or "LR", style="swimlane") + unseen)
     sources.append(emit_mermaid(diagram, direction=direction, style="current"))
     return sources
+
+
+def in_symbols(read: Read, look: Look, direction: Direction | None) -> bool:
+    """Whether a graph is drawn in BPMN's own symbols: one that was not given as Mermaid, in the usual look."""
+    from bpmn.picture import drawable
+
+    asked = read.mermaid or look.theme not in ("", "default") or direction == "TB"
+    return not asked and read.diagram is not None and drawable(read.diagram)
 
 
 def _flat(diagram: Diagram) -> Diagram | None:

@@ -16,6 +16,7 @@ from diagram.errors import DiascribeError, InputError, MissingDependencyError, U
 from diagram.model import Diagram, Edge, Lane, Node
 from mermaid.chromium import available
 from mermaid.parse import parse as parse_mermaid
+from mermaid.render import Look
 from pipeline.draw import InvalidMermaidError, Studio, pictured, turned
 from tests.graphs import shape
 from tests.test_render import HOSTILE
@@ -77,7 +78,9 @@ def test_lanes_are_drawn_as_lanes() -> None:
         assert read.diagram is not None
         assert len(read.diagram.lanes) == 2
         assert pictured(read.diagram, None)[0].startswith("swimlane-beta LR")
-        assert "swimlane" in studio.draw("Менеджер: принимает заявку\nДиректор: подписывает договор\n").data.decode()
+        text = "Менеджер: принимает заявку\nДиректор: подписывает договор\n"
+        assert studio.draw(text).data.decode().count('class="pool"') == 2
+        assert "swimlane" in studio.draw(text, look=Look(theme="neutral")).data.decode()
 
 
 def test_a_closed_pool_is_a_lane_that_messages_end_in() -> None:

@@ -293,11 +293,19 @@ def _header(grid: _Grid, box: Box, symbols: Sequence[Shape], lines: Sequence[Tex
     if columns and columns[0] - x0 <= min(15 * unit, 0.3 * wide):
         strip = (x0, y0, columns[0], y1)
         named = columns[0] - x0 <= 9 * unit or _turned_words(strip, lines)
-        if named and _vacant(strip, symbols):
+        if named and _vacant(strip, symbols) and not _own_names(strip, rows, lines):
             return strip, (columns[0], y0, x1, y1), False
     if rows and rows[0] - y0 <= 4.5 * unit and _vacant((x0, y0, x1, rows[0]), symbols):
         return (x0, y0, x1, rows[0]), (x0, rows[0], x1, y1), True
     return None, box, False
+
+
+def _own_names(strip: Box, rows: Sequence[float], lines: Sequence[TextLine]) -> bool:
+    """Whether lines across the frame cut the strip into parts that each hold a name: those of its lanes."""
+    edges = [strip[1], *rows, strip[3]]
+    parts = [(strip[0], a, strip[2], b) for a, b in zip(edges, edges[1:], strict=False)]
+    names = [line.box for line in lines if line.turn and share(line.box, strip) > 0.6]
+    return len(parts) > 1 and all(any(share(name, part) > 0.9 for name in names) for part in parts)
 
 
 def _turned_words(strip: Box, lines: Sequence[TextLine]) -> bool:

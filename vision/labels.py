@@ -137,11 +137,20 @@ def _named_by(line: TextLine, containers: Sequence[Container], unit: float) -> i
         if c.kind == "subprocess":
             if middle[1] - c.box[1] < 1.6 * unit and share(line.box, c.box) > 0.9:
                 return i
-        elif (line.turn and middle[0] - c.box[0] < 2.5 * unit) or (
-            not line.turn and c.upright and middle[1] - c.box[1] < 2.5 * unit
+        elif (
+            (line.turn and middle[0] - c.box[0] < 2.5 * unit)
+            or (not line.turn and c.upright and middle[1] - c.box[1] < 2.5 * unit)
+            or (c.kind == "pool" and not line.turn and _closed(c.box, line.box, unit))
         ):
             return i
     return None
+
+
+def _closed(pool: Box, name: Box, unit: float) -> bool:
+    """Whether a pool is a bar whose inside is not shown, its name in the middle."""
+    wide, high = size(pool)
+    (x, _), (middle, _) = centre(name), centre(pool)
+    return high < 6 * unit and wide > 3 * high and abs(x - middle) < 0.25 * wide and share(name, pool) > 0.9
 
 
 def _lane_beside(line: TextLine, pool: int, containers: Sequence[Container], unit: float) -> int:

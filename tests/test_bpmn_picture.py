@@ -1,0 +1,143 @@
+"""BPMN graphs drawn in BPMN's own symbols: all is there, every text is in its place, hostile graphs do no harm."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bpmn.layout import layout
+from bpmn.picture import DRAWN, drawable, picture
+from diagram.kinds import TRIGGERS
+from diagram.model import Diagram, Edge, Lane, Node
+from mermaid.measure import width
+from mermaid.render import Look, RenderError
+from mermaid.sanitize import sanitize
+from pipeline.draw import Studio
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "data" / "make"))
+
+import process  # noqa: E402
+
+TRAIN = process.load(ROOT / "data" / "make" / "processes" / "train")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(root: ET.Element) -> list[tuple[str, float, float, float, float]]:
+    """Each line of text with its box."""
+    found = []
+    for text in root.iter(f"{SVG}text"):
+        size = float(text.get("font-size", "0"))
+        for line in text.iter(f"{SVG}tspan"):
+            wide = width(line.text or "", size)
+            x, y = float(line.get("x", "0")), float(line.get("y", "0"))
+            left = x - wide / 2 if text.get("text-anchor") == "middle" else x
+            found.append((line.text or "", left, y - 0.93 * size, left + wide, y + 0.25 * size))
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in TRAIN if TRAIN[name].suits("bpmn")][::4])
+def test_every_text_of_a_process_is_there_and_in_its_place(name: str) -> None:
+    diagram = process.graph(TRAIN[name], "bpmn")
+    root = ET.fromstring(picture(diagram, width))
+    lines = texts(root)
+    words = " ".join(line for line, *_ in lines).split()
+    wanted = [item.text for item in (*diagram.nodes, *diagram.edges)] + [lane.name for lane in diagram.lanes]
+    assert sorted(words) == sorted(" ".join(wanted).split())
+    placed = layout(diagram)
+    inner = {node.parent for node in diagram.nodes}
+    for node in diagram.nodes:
+        if node.type != "task" or node.id in inner or node.attached_to:
+            continue
+        x0, y0, x1, y1 = placed.boxes[node.id]
+        inside = [t for t in lines if x0 < (t[1] + t[3]) / 2 < x1 and y0 < (t[2] + t[4]) / 2 < y1]
+        assert " ".join(t[0] for t in inside).split() == node.text.split()
+        assert all(x0 <= t[1] and t[3] <= x1 and y0 <= t[2] and t[4] <= y1 for t in inside), node.text
+
+
+def test_every_symbol_and_mark_differs() -> None:
+    marks = set()
+    for kind in sorted(DRAWN):
+        for trigger in (None, *TRIGGERS) if kind.endswith("event") and kind != "gateway_event" else (None,):
+            svg = picture(Diagram("bpmn", (Node("a", kind, trigger=trigger),)), width)
+            marks.add(re.sub(r'class="\w+"', "", svg))
+    assert len(marks) == 3 * (1 + len(TRIGGERS)) + len(DRAWN) - 3
+
+
+def test_what_bpmn_has_no_symbol_for_is_left_to_mermaid() -> None:
+    assert not drawable(Diagram("bpmn", (Node("a", "terminator", "x"),)))
+    assert not drawable(Diagram("flowchart", (Node("a", "task", "x"),)))
+    with Studio("native", workers=1, deadline=60) as studio:
+        told = json.dumps(Diagram("bpmn", (Node("a", "terminator", "x"), Node("b", "task", "y"))).to_json())
+        assert "flowchart" in studio.draw(told).data.decode()
+
+
+def test_a_theme_or_a_direction_is_mermaids() -> None:
+    diagram = Diagram("bpmn", (Node("a", "task", "x"), Node("b", "task", "y")), (Edge("e", "a", "b"),))
+    told = json.dumps(diagram.to_json())
+    with Studio("native", workers=1, deadline=60) as studio:
+        assert 'class="task"' in studio.draw(told).data.decode()
+        assert "flowchart" in studio.draw(told, direction="TB").data.decode()
+        assert "flowchart" in studio.draw(told, look=Look(theme="forest")).data.decode()
+
+
+def test_hostile_words_stay_words() -> None:
+    evil = '"><script>x</script> & \x01 <b> ]]> \ud800 http://x/ javascript:x'
+    nodes = (Node("a", "task", evil, lane="l"), Node("b", "gateway_exclusive", evil, lane="l"))
+    diagram = Diagram("bpmn", nodes, (Edge("e", "a", "b", evil),), (Lane("l", evil),))
+    with Studio("native", workers=1, deadline=60) as studio:
+        svg = studio.draw(json.dumps(diagram.to_json())).data.decode()
+    root = ET.fromstring(svg)
+    allowed = ("svg", "g", "rect", "path", "circle", "text", "tspan", "title", "desc")
+    assert {element.tag for element in root.iter()} <= {SVG + tag for tag in allowed}
+    assert not any("href" in name or name.startswith("on") for element in root.iter() for name in element.attrib)
+
+
+def test_a_huge_graph_ends_in_time_and_the_next_is_drawn() -> None:
+    nodes = tuple(Node(f"n{k}", "task", f"Step {k}") for k in range(3000))
+    edges = tuple(Edge(f"e{k}", f"n{k}", f"n{(k * 7919) % 3000}") for k in range(3000))
+    small = json.dumps(Diagram("bpmn", nodes[:2], (Edge("e", "n0", "n1"),)).to_json())
+    with Studio("native", workers=1, deadline=8) as studio:
+        with contextlib.suppress(RenderError):
+            studio.draw(json.dumps(Diagram("bpmn", nodes, edges).to_json()))
+        assert 'class="task"' in studio.draw(small).data.decode()
+
+
+def test_a_picture_is_read_back() -> None:
+    from pipeline.describe import describe
+    from pipeline.score import score
+
+    lanes = (Lane("l1", "Менеджер"), Lane("l2", "Директор"))
+    nodes = (
+        Node("s", "start_event", "Заявка получена", lane="l1", trigger="message"),
+        Node("a", "task", "Проверить заявку", lane="l1"),
+        Node("g", "gateway_exclusive", "Сумма больше лимита?", lane="l1"),
+        Node("b", "task", "Согласовать договор", lane="l2"),
+        Node("c", "task", "Подписать договор", lane="l1"),
+        Node("t", "end_event", "Договор подписан", lane="l1"),
+    )
+    pairs = [("s", "a", ""), ("a", "g", ""), ("g", "b", "Да"), ("g", "c", "Нет"), ("b", "c", ""), ("c", "t", "")]
+    edges = tuple(Edge(f"e{k}", a, b, text) for k, (a, b, text) in enumerate(pairs))
+    diagram = Diagram("bpmn", nodes, edges, lanes, "ru")
+    with Studio("native", workers=1, deadline=60) as studio:
+        drawn = studio.draw(json.dumps(diagram.to_json()), "png")
+    found = describe(Image.open(io.BytesIO(drawn.data))).diagram
+    one = score(diagram.to_json(), found.to_json())
+    assert (one.nodes.f1, one.edges.f1) == (1.0, 1.0)
+    assert [lane.name for lane in found.lanes] == ["Менеджер", "Директор"]
+
+
+def test_nothing_but_the_name_space_is_an_address() -> None:
+    assert sanitize(picture(Diagram("bpmn", (Node("a", "task", "x"),)), width)).count("http") == 1
+
+
+def test_an_empty_graph_is_an_empty_picture() -> None:
+    assert ET.fromstring(picture(Diagram("bpmn"), width)).get("viewBox")
