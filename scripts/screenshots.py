@@ -72,10 +72,9 @@ def visit(chromium: Any, place: str, language: str, theme: str, shot: Callable[[
     settle(page)
     shot(page, "draw")
     go(page, "batch")
-    if page.locator(".card").count() == 0 and page.locator("[data-testid=stAlert]").count() == 0:
+    if page.locator(".results tr").count() == 0 and page.locator("[data-testid=stAlert]").count() == 0:
         page.set_input_files("[data-testid=stFileUploader] input", sorted(EXAMPLES.glob("*.png")))
-        page.locator(".card").nth(1).wait_for()
-        page.wait_for_timeout(9000)
+        page.locator(".results tr[data-state=done]").nth(1).wait_for()
     settle(page)
     shot(page, "batch")
     go(page, "chat")

@@ -98,6 +98,22 @@ def test_a_dropped_picture_is_described_and_every_form_can_be_kept(page, place):
     assert drawn.evaluate("i => i.complete && i.naturalWidth > 0")
 
 
+def test_an_upload_is_read_once(page, place):
+    with Image.open(EXAMPLES / "order.png") as picture:
+        changed, out = picture.convert("RGB"), io.BytesIO()
+    changed.putpixel((0, 0), (1, 2, 3))  # it was not described before, and is not answered from the history
+    changed.save(out, "PNG")
+    page.goto(place)
+    given = {"name": "once.png", "mimeType": "image/png", "buffer": out.getvalue()}
+    page.set_input_files("[data-testid=stFileUploader] input", given)
+    page.wait_for_selector(".list .row")
+    page.wait_for_timeout(4000)  # a second reading would be over by then
+    page.locator("[data-testid=stSidebarNav] a[href$='/history']").click()
+    page.get_by_label("Search by words").fill("once.png")
+    page.keyboard.press("Enter")
+    page.get_by_text("1 found").wait_for()
+
+
 def test_a_reload_keeps_what_was_found(page, place):
     described(page, place)
     page.wait_for_url(re.compile(r"[?&]d="))
@@ -122,7 +138,7 @@ def test_pictures_pasted_together_become_a_batch(page, place):
     page.goto(f"{place}/batch")
     pasted(page, "one.png", "two.png")
     for name in ("one.png", "two.png"):
-        page.locator(".card", has_text=name).wait_for()
+        page.locator("tr", has_text=name).wait_for()
 
 
 def pasted(page: Any, *names: str) -> None:
@@ -278,7 +294,7 @@ def test_a_correction_changes_text_and_forms_and_is_found_as_an_example(page, pl
     described(page, place)
     page.get_by_role("link", name="Correct it").click()
     field = page.locator("input[data-column=text]")
-    page.get_by_role("heading", name="Make it right").wait_for()
+    page.get_by_role("heading", name="Correct what was read").wait_for()
     field.nth(1).fill(f"Weigh the parcel {XSS}")
     field.nth(1).press("Tab")
     page.locator(".list .row p", has_text="Weigh the parcel").wait_for()
@@ -348,21 +364,31 @@ def test_a_batch_is_read_survives_a_reload_and_is_exported(page, place):
     good = {"name": "good.png", "mimeType": "image/png", "buffer": (EXAMPLES / "order.png").read_bytes()}
     page.locator("[data-testid=stFileUploader] input").wait_for(state="attached")
     page.set_input_files("[data-testid=stFileUploader] input", [good, broken])
-    page.locator(".card", has_text="good.png").wait_for()
+    page.locator("tr", has_text="good.png").wait_for()
     page.wait_for_url(re.compile("batch="))
     page.reload()
     page.get_by_role("button", name="Retry the failed ones").wait_for()
-    assert "PNG" in page.locator(".card", has_text="broken.png").inner_text() or "picture" in page.content()
-    page.locator(".card", has_text="good.png").locator("img").wait_for()
+    assert "PNG, JPG" in page.locator("tr[data-state=failed]", has_text="broken.png").inner_text()
+    row = page.locator("tr[data-state=done]", has_text="good.png")
+    row.locator("img").wait_for()
+    assert "Web shop" in row.inner_text()
+    assert "elements" in row.inner_text()
     name, data = download(page, page.get_by_role("button", name="All as ZIP"))
     assert name == "batch.zip"
     assert "good" in " ".join(zipfile.ZipFile(io.BytesIO(data)).namelist())
     _, data = download(page, page.get_by_role("button", name="All as XLSX"))
     assert "xl/workbook.xml" in zipfile.ZipFile(io.BytesIO(data)).namelist()
     page.get_by_text("failed · 1").click()
-    page.locator(".card", has_text="good.png").wait_for(state="hidden")
+    page.locator("tr", has_text="good.png").wait_for(state="hidden")
     page.get_by_text("failed · 1").click()
-    page.locator(".card", has_text="good.png").wait_for()
+    page.locator("tr", has_text="good.png").wait_for()
+    page.get_by_placeholder("Part of a file's name").fill("OOD")
+    page.keyboard.press("Enter")
+    page.locator("tr", has_text="broken.png").wait_for(state="hidden")
+    page.get_by_role("button", name="good.png").click()
+    page.wait_for_selector(".list .row")
+    assert page.locator("h1").inner_text() == "Web shop"
+    page.locator("[data-testid=stSidebarNav] a[href$='/batch']").click()
     page.get_by_role("button", name="Close this batch").click()
     page.get_by_text("Earlier batches").wait_for()
 

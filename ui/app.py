@@ -38,11 +38,15 @@ PAGES = {
 
 dark = st.context.theme.type == "dark"
 st.logo(str(HERE / "static" / f"logo-{'dark' if dark else 'light'}.svg"), size="large")
-words = {"drop-here": "drop.here", "drop-what": "drop.what", "drop-pick": "drop.pick", "skip": "nav.skip"}
-quoted = "".join(f'--{name}: "{t(key)}";' for name, key in words.items())
-accent, button = ("#5fd4c8", "#0f7a73") if dark else ("#0f6e68", "#0f6e68")
+names = ("drop.here", "drop.what", "drop.pick", "drop.touch", "drop.many", "drop.zip", "nav.skip")
+quoted = "".join(f'--{name.replace(".", "-")}: "{t(name)}";' for name in names)
+accent, button, ground, line = (
+    ("#5fd4c8", "#0f7a73", "#11191d", "#2d3c43") if dark else ("#0f6e68", "#0f6e68", "#ffffff", "#d8e0e1")
+)
 css = (HERE / "style.css").read_text("utf-8")
-st.html(f"<style>:root{{{quoted}--page-accent:{accent};--page-button:{button}}}\n{css}</style>")
+st.html(
+    f"<style>:root{{{quoted}--page-accent:{accent};--page-button:{button};--page-ground:{ground};--page-line:{line}}}\n{css}</style>"
+)
 
 st.session_state["pages"] = {
     path or "describe": one
@@ -55,4 +59,5 @@ with st.sidebar:
     if chosen := parts.preferences(addresses, COOKIE):
         st.session_state["tongue"] = chosen
         st.rerun()
+parts.frame()
 page.run()

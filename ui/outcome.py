@@ -15,7 +15,7 @@ from ui import parts, preview
 from ui.client import Trouble
 from ui.desk import Desk, Picture
 from ui.tab import api, tell
-from ui.words import engine_name, t, told
+from ui.words import engine_name, number, t, told
 
 FILES = {
     "text": (".txt", "text/plain;charset=utf-8"),
@@ -72,6 +72,12 @@ def seen(found: dict[str, Any], picture: Picture, key: str, *, tells: bool = Fal
         count=t("steps.count", steps=len(items)) if items else "",
         tells=tells,
     )
+
+
+def alone(picture: Picture, key: str) -> None:
+    """The picture before anything was found in it, where browsers can show it."""
+    if mime := parts.mime_of(picture.data):
+        parts.picture(picture.data, mime, t("picture.of", name=picture.name), key)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
@@ -213,7 +219,7 @@ def _origins(found: dict[str, Any]) -> None:
             weakest = sum(1 for value in sure if value < 0.6)
             st.text(t("evidence.sure", percent=round(100 * sum(sure) / len(sure)), weak=weakest))
         seconds = sum(float(v) for v in (found.get("timings") or {}).values())
-        st.text(t("evidence.engine", engine=engine_name(found.get("engine", "")), seconds=f"{seconds:.1f}"))
+        st.text(t("evidence.engine", engine=engine_name(found.get("engine", "")), seconds=number(seconds)))
 
 
 def plain(text: str) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
 from ui import parts
 from ui.client import Client, Trouble
 from ui.desk import Desk, Picture, Shelf
-from ui.words import sentence_of, t
+from ui.words import sentence_of, t, tongue
 
 EXAMPLES: Final = Path(__file__).resolve().parent.parent / "data" / "examples"
 READS: Final = ("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif", "pdf")
@@ -51,6 +53,16 @@ def tell(trouble: Trouble) -> None:
         st.caption(t("trouble.request", id=trouble.request_id))
 
 
+def moment(told: str) -> str:
+    """A time of the API (ISO 8601) by the clock and in the writing of whoever looks; "" where it is none."""
+    try:
+        zone = ZoneInfo(st.context.timezone or "UTC")
+        at = datetime.fromisoformat(told).astimezone(zone)
+    except (ValueError, ZoneInfoNotFoundError):
+        return told[:16].replace("T", " ")
+    return at.strftime("%d.%m.%Y, %H:%M" if tongue() == "ru" else "%d %b %Y, %H:%M")
+
+
 @contextmanager
 def telling() -> Iterator[None]:
     """Troubles in here become sentences on the page."""
@@ -74,8 +86,9 @@ def field(name: str, taken: Callable[[Picture], None], *, small: bool = False) -
 
     def take() -> None:
         given = st.session_state.get(key)
-        if given is not None:
+        if given is not None and st.session_state.get(f"{name}_taken") != given.file_id:  # it may be told of twice
             st.session_state[f"{name}_count"] = count + 1
+            st.session_state[f"{name}_taken"] = given.file_id
             taken(Picture(given.name, given.getvalue()))
 
     with st.container(key="again" if small else "drop"):

@@ -33,6 +33,13 @@ def _sentences() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(pattern), russian) for pattern, russian in data["sentences"].items())
 
 
+def frame_words() -> list[tuple[str, str]]:
+    """What Streamlit itself says in English, as patterns of whole texts, and what to say instead in this tab."""
+    data = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text("utf-8"))
+    place = 1 if tongue() == "ru" else 0
+    return [(pattern, pair[place]) for pattern, pair in data["frame"].items() if pair[place]]
+
+
 def tongue() -> Tongue:
     """The language of this tab."""
     chosen = st.session_state.get("tongue") or st.query_params.get("lang") or st.context.cookies.get(COOKIE)
@@ -44,6 +51,13 @@ def t(key: str, **values: Any) -> str:
     """The words of this key in the tab's language."""
     text = catalogue()[key][tongue() == "ru"]
     return text.format(**values) if values else text
+
+
+def number(value: float, digits: int = 1) -> str:
+    """As the tab's language writes it, without idle zeros where digits is more than one."""
+    text = f"{value:.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if digits > 1 else text
+    return text.replace(".", ",") if tongue() == "ru" else text
 
 
 def engine_name(name: str) -> str:

@@ -5,6 +5,7 @@ What comes from pictures or from the API goes to the browser as data and into th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ import streamlit as st
 from streamlit.runtime import get_instance
 
 from diagram.kinds import FAMILY
-from ui.words import t, tongue
+from ui.words import frame_words, t, tongue
 
 _HERE: Final = Path(__file__).resolve().parent
 
@@ -30,9 +31,11 @@ _READER = _part("reader", '<div class="part reader"></div>')
 _SHEET = _part("sheet", '<div class="part sheet"></div>')
 _GALLERY = _part("gallery", '<div class="part gallery"></div>')
 _PREFS = _part("prefs", '<div class="part prefs"></div>')
+_FRAME = _part("frame", '<span aria-hidden="true"></span>')
 _PASTE = _part("paste", '<span aria-hidden="true"></span>')
 _EDITOR = _part("editor", '<div class="part editor"></div>')
 _PLOTS = _part("plots", '<div class="part plots"></div>')
+_RESULTS = _part("results", '<div class="part results"></div>')
 _GRID = _part("grid", '<div class="part grid"></div>')
 
 
@@ -76,6 +79,8 @@ def picture(
     source, target. items: id, number, text, role, family, links (id, text), facts. most: pixels of the screen per
     pixel of the picture.
     """
+    if mime == "image/svg+xml" and not all(size):
+        size = _drawn_size(data)
     words = {name: t(f"picture.{name}") for name in ("smaller", "larger", "fit", "boxes", "arrows", "none")}
     result = _READER(
         key=key,
@@ -93,6 +98,12 @@ def picture(
         on_picked_change=_nothing,
     )
     return _text(result.picked)
+
+
+def _drawn_size(svg: bytes) -> tuple[int, int]:
+    """Of its view box; browsers say some other size where it has no width of its own. (0, 0): it has none."""
+    box = re.search(rb'viewBox="[\d.+-]+[ ,]+[\d.+-]+[ ,]+([\d.]+)[ ,]+([\d.]+)"', svg[:4000])
+    return (round(float(box[1])), round(float(box[2]))) if box else (0, 0)
 
 
 def sheet(
@@ -119,11 +130,24 @@ def gallery(cards: Sequence[Mapping[str, Any]], key: str, *, picked: str = "", l
     return _text(_GALLERY(key=key, data=data, on_picked_change=_nothing).picked)
 
 
+def results(head: Sequence[str], rows: Sequence[Mapping[str, Any]], key: str) -> str | None:
+    """A table of pictures; the id of the one just chosen.
+
+    rows: id, src, name, state, said (the state in words), text, note.
+    """
+    return _text(_RESULTS(key=key, data={"head": list(head), "rows": list(rows)}, on_picked_change=_nothing).picked)
+
+
 def preferences(pages: Sequence[str], cookie: str) -> str | None:
     """The switches of language and theme; the language just chosen. pages: the addresses that themes are kept for."""
     words = {name: t(f"theme.{name}") for name in ("theme", "Light", "System", "Dark")}
     data = {"lang": tongue(), "cookie": cookie, "pages": list(pages), "words": {**words, "language": t("language")}}
     return _text(_PREFS(key="prefs", data=data, on_tongue_change=_nothing).tongue)
+
+
+def frame() -> None:
+    """Put what Streamlit itself says into the tab's language."""
+    _FRAME(key="frame", data={"pairs": frame_words()})
 
 
 def paste() -> None:

@@ -22,7 +22,7 @@ export default function (component) {
       if (column.kind === "fixed") td.textContent = row[column.name] ?? "";
       else {
         const field = make(column.kind === "choice" ? "select" : "input");
-        field.setAttribute("aria-label", `${column.label} ${row._no || row.id || ""}`.trim());
+        field.setAttribute("aria-label", `${column.label} ${row.no || ""}`.trim());
         field.dataset.column = column.name;
         if (column.kind === "choice") {
           for (const [value, label] of column.options) {

@@ -70,9 +70,12 @@ function build(root, data, state, trigger) {
   let width = data.image.width || 0, height = data.image.height || 0;
   const fit = () => {
     if (!width || !height || !view.clientWidth) return;
-    const base = Math.min((view.clientWidth - 28) / width, (view.clientHeight - 28) / height, data.image.most || 2);
-    page.style.width = `${Math.max(24, width * base * state.zoom)}px`;
-    page.style.height = `${Math.max(24, height * base * state.zoom)}px`;
+    const tall = parseFloat(getComputedStyle(view).maxHeight) || view.clientHeight;
+    const scale = state.zoom * Math.min((view.clientWidth - 28) / width, (tall - 28) / height, data.image.most || 2);
+    page.style.width = `${Math.max(24, width * scale)}px`;
+    page.style.height = `${Math.max(24, height * scale)}px`;
+    for (const { box: [x0, y0, x1, y1], id } of data.boxes)
+      boxes.get(id)?.classList.toggle("small", Math.min(x1 - x0, y1 - y0) * scale < 34);
   };
   img.onload = () => {
     if (!width) [width, height] = [img.naturalWidth || 800, img.naturalHeight || 600];
@@ -117,6 +120,7 @@ function build(root, data, state, trigger) {
   };
   view.onpointerup = () => { held = null; view.classList.remove("held"); };
 
+  const boxes = new Map();
   const svg = document.createElementNS(NS, "svg");
   svg.setAttribute("viewBox", `0 0 ${width || 1} ${height || 1}`);
   svg.setAttribute("preserveAspectRatio", "none");
@@ -140,7 +144,6 @@ function build(root, data, state, trigger) {
   });
   page.append(svg);
 
-  const boxes = new Map();
   for (const one of [...data.boxes].sort((a, b) => area(b.box) - area(a.box))) {
     const box = make("button", `box ${one.family}`);
     box.type = "button";

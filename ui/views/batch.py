@@ -9,19 +9,25 @@ from typing import Any, Final
 import streamlit as st
 
 from ui import parts
-from ui.client import Trouble
+from ui.client import Client, Trouble
 from ui.desk import Desk
-from ui.tab import api, desk, head, tell, telling
+from ui.tab import api, desk, head, moment, tell, telling
 from ui.views.history import image, reopen
-from ui.words import t, told
+from ui.words import sentence_of, t
 
+OVER: Final = ("done", "cancelled", "failed")
 STATES: Final = ("queued", "running", "done", "failed", "cancelled")
 EXPORTS: Final = {
     "zip": "application/zip",
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-SHOWN: Final = 24
+SHOWN: Final = 20
+MEGABYTES: Final = 1000
+"""Of one file, a ZIP say."""
+
+MOST: Final = 1000
+"""Items of one batch that the API tells at once."""
 
 
 def show() -> None:
@@ -36,10 +42,11 @@ def show() -> None:
         _earlier(mine)
         return
     st.query_params["batch"] = name
-    _progress(name)
+    over = mine.get("batch_over") == name
+    st.fragment(_progress, run_every=None if over else 1.5)(mine, name)
     with st.container(horizontal=True):
         if st.button(t("batch.close"), icon=":material/close:"):
-            mine.put(batch=None)
+            mine.put(batch=None, batch_over=None)
             st.query_params.pop("batch", None)
             st.rerun()
 
@@ -48,7 +55,13 @@ def _drop(mine: Desk, *, small: bool) -> None:
     count = st.session_state.setdefault("batch_count", 0)
     key = f"batch_files_{count}"
     with st.container(key="again" if small else "drop"):
-        given = st.file_uploader(t("drop.label"), key=key, accept_multiple_files=True, label_visibility="collapsed")
+        given = st.file_uploader(
+            t("drop.label"),
+            key=key,
+            accept_multiple_files=True,
+            label_visibility="collapsed",
+            max_upload_size=MEGABYTES,
+        )
     parts.paste()
     if not given:
         return
@@ -76,32 +89,37 @@ def _earlier(mine: Desk) -> None:
         st.subheader(t("batch.earlier"), anchor=False)
         for row in rows:
             with st.container(horizontal=True, vertical_alignment="center", border=True, key=f"earlier_{row['id']}"):
-                st.text(_counts(row), width="stretch")
+                st.text(f"{moment(row['created'])} · {_counts(row)}", width="stretch")
                 if st.button(t("batch.open"), key=f"open_{row['id']}", icon=":material/open_in_full:"):
                     mine.put(batch=row["id"])
                     st.rerun()
 
 
-@st.fragment(run_every=1.5)
-def _progress(name: str) -> None:
+def _progress(mine: Desk, name: str) -> None:
     """How far it is, and each item. It asks the API anew each time, so that a reload loses nothing."""
     try:
         state = api().get(f"/v1/batches/{name}")
-        items = api().get(f"/v1/batches/{name}/items", limit=500)["items"]
+        items = api().get(f"/v1/batches/{name}/items", limit=MOST)["items"]
     except Trouble as trouble:
         tell(trouble)
         return
     total = max(1, int(state.get("total") or 0))
-    over = state["state"] in ("done", "cancelled", "failed")
+    over = state["state"] in OVER
+    if over and mine.get("batch_over") != name:  # nothing changes any more: it need not be asked for again
+        mine.put(batch_over=name)
+        st.rerun()
     ended = sum(int(state.get(key) or 0) for key in ("done", "failed", "cancelled"))
     st.progress(min(1.0, ended / total), text=_counts(state) + ("" if over else _eta(state)))
     with st.container(horizontal=True, key="batch_do"):
         if not over and st.button(t("batch.cancel"), icon=":material/stop_circle:"):
             with telling():
                 api().post(f"/v1/batches/{name}/cancel")
+                st.rerun(scope="fragment")
         if state.get("failed") and over and st.button(t("batch.retry"), icon=":material/replay:"):
             with telling():
                 api().post(f"/v1/batches/{name}/retry")
+                mine.put(batch_over=None)
+                st.rerun()
         for form, mime in EXPORTS.items():
             if state.get("done"):
                 st.download_button(
@@ -117,31 +135,58 @@ def _progress(name: str) -> None:
 
 
 def _items(items: list[Mapping[str, Any]]) -> None:
-    chosen = st.pills(
-        t("batch.filter"),
-        [state for state in STATES if any(item["state"] == state for item in items)],
-        format_func=lambda state: f"{t(f'batch.{state}')} · {sum(item['state'] == state for item in items)}",
-        key="batch_filter",
-        label_visibility="collapsed",
-    )
-    rows = [item for item in items if chosen in (None, item["state"])]
-    cards = []
-    for item in rows[:SHOWN]:
-        note = t(f"batch.{item['state']}")
-        if item.get("error"):
-            problem = item["error"]
-            note += ". " + told(str(problem.get("detail", "") if isinstance(problem, Mapping) else problem))
-        past = item.get("result")
-        data = image(api(), str(past)) if past else b""
-        mime = parts.mime_of(data)
-        src = parts.address(data, mime, f"item-{past}") if mime else ""
-        cards.append({"id": str(past or ""), "src": src, "alt": item["name"], "title": item["name"], "note": note})
-    if chosen_card := parts.gallery(cards, "batch_cards", least=170):
-        named = next((item["name"] for item in rows if str(item.get("result")) == chosen_card), "")
+    """The table: what is chosen by state and by name, a page at a time."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="batch_sift"):
+        words = st.text_input(
+            t("batch.name"), key="batch_words", placeholder=t("batch.name"), label_visibility="collapsed", width=260
+        )
+        chosen = st.pills(
+            t("batch.filter"),
+            [state for state in STATES if any(item["state"] == state for item in items)],
+            format_func=lambda state: f"{t(f'batch.{state}')} · {sum(item['state'] == state for item in items)}",
+            key="batch_filter",
+            label_visibility="collapsed",
+        )
+    rows = [item for item in items if chosen in (None, item["state"]) and words.lower() in item["name"].lower()]
+    if not rows:
+        st.info(t("library.none"), icon=":material/filter_alt:")
+        return
+    pages = -(-len(rows) // SHOWN)
+    place = st.container()
+    page = min(pages, st.pagination(pages, key=f"batch_pages_{pages}")) if pages > 1 else 1
+    with place:
+        head = ("", t("batch.file"), t("batch.filter"), t("batch.says"))
+        shown = rows[(page - 1) * SHOWN : page * SHOWN]
+        picked = parts.results(head, [_row(item) for item in shown], "batch_table")
+    if picked:
+        named = next((item["name"] for item in rows if str(item.get("result")) == picked), "")
         with telling():
-            reopen(desk(), {"id": chosen_card, "name": named})
-    if len(rows) > SHOWN:
-        st.caption(t("batch.more", count=len(rows) - SHOWN))
+            reopen(desk(), {"id": picked, "name": named})
+
+
+def _row(item: Mapping[str, Any]) -> dict[str, str]:
+    past = str(item.get("result") or "")
+    data = image(api(), past) if past else b""
+    mime = parts.mime_of(data)
+    row = {"name": item["name"], "state": item["state"], "said": t(f"batch.{item['state']}"), "id": past}
+    row["src"] = parts.address(data, mime, f"item-{past}") if mime else ""
+    if problem := item.get("error"):
+        row["text"] = sentence_of(Trouble("input", str(problem.get("detail") or ""), str(problem.get("hint") or "")))
+    elif past:
+        says = _summary(api(), past)
+        row["text"] = says.get("title", "")
+        row["note"] = " · ".join((t(f"kind.{says['kind']}"), t("history.nodes", count=says["nodes"]))) if says else ""
+    return row
+
+
+@st.cache_data(show_spinner=False, max_entries=1000, ttl=600)
+def _summary(_client: Client, name: str) -> dict[str, Any]:
+    """Title, kind and size of a past result; nothing where it is gone."""
+    try:
+        entry = _client.get(f"/v1/history/{name}")
+    except Trouble:
+        return {}
+    return {key: entry[key] for key in ("title", "kind", "nodes")}
 
 
 def _counts(state: Mapping[str, Any]) -> str:
@@ -152,4 +197,9 @@ def _counts(state: Mapping[str, Any]) -> str:
 
 def _eta(state: Mapping[str, Any]) -> str:
     eta = state.get("eta")
-    return "" if not isinstance(eta, (int, float)) else " · " + t("batch.eta", seconds=max(1, round(eta)))
+    if not isinstance(eta, (int, float)):
+        return ""
+    far = eta > 100
+    return " · " + (
+        t("batch.eta_minutes", minutes=round(eta / 60)) if far else t("batch.eta", seconds=max(1, round(eta)))
+    )

@@ -70,7 +70,9 @@ def _turn(mine: Desk, picture: Picture | None, said: Said) -> None:
             else:
                 tell(trouble)
             return
-    mine.put(said=[*said, (question, told)])
+        finally:  # also where another page is opened meanwhile: what was said so far stays
+            if told:
+                mine.put(said=[*said, (question, told)])
 
 
 def _answer(picture: Picture, question: str, said: Said) -> Iterator[str]:

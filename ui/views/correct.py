@@ -18,6 +18,7 @@ from ui.client import Trouble
 from ui.desk import Desk, Picture
 from ui.outcome import plain
 from ui.tab import api, desk, head, tell, telling
+from ui.views import describe
 from ui.words import t
 
 Row = dict[str, str]
@@ -28,6 +29,10 @@ def show() -> None:
     mine = desk()
     head("correct")
     found, picture = mine.get("found"), mine.get("picture")
+    errand = st.session_state.get("describing")
+    if errand is not None:
+        describe.progress(errand)
+        return
     if not found or picture is None:
         st.info(t("correct.nothing"), icon=":material/account_tree:")
         st.page_link(st.session_state["pages"]["describe"], label=t("correct.go"), icon=":material/arrow_forward:")

@@ -32,10 +32,15 @@ def show() -> None:
     picture: Picture = mine.get("picture")
     _top(mine, picture)
     if errand is not None:
-        _progress(errand)
+        progress(errand)
+        outcome.alone(picture, "found")
         return
     if (trouble := mine.get("describe_trouble")) is not None:
         tell(trouble)
+        if st.button(t("describe.again"), icon=":material/refresh:", type="primary"):
+            begin(mine, picture)
+            st.rerun()
+        outcome.alone(picture, "found")
         return
     outcome.show(mine.get("found"), picture, mine)
 
@@ -127,7 +132,8 @@ def _top(mine: Desk, picture: Picture) -> None:
 
 
 @st.fragment(run_every=0.4)
-def _progress(errand: Errand[dict[str, Any]]) -> None:
+def progress(errand: Errand[dict[str, Any]]) -> None:
+    """How far the reading is; when it is over, what was found is laid on the desk and the page shown anew."""
     errand.wait(0.2)
     if errand.running:
         with st.container(border=True, key="progress"):

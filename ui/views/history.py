@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
 import streamlit as st
@@ -10,7 +9,7 @@ import streamlit as st
 from ui import parts
 from ui.client import Client, Trouble
 from ui.desk import Desk, Picture
-from ui.tab import api, desk, head, tell, telling
+from ui.tab import api, desk, head, moment, tell, telling
 from ui.words import t
 
 PAGE: Final = 12
@@ -96,11 +95,7 @@ def reopen(mine: Desk, row: dict[str, Any]) -> None:
 
 
 def _note(row: dict[str, Any]) -> str:
-    made = str(row.get("used") or row.get("created") or "")
-    try:
-        told = datetime.fromisoformat(made).strftime("%d.%m.%Y %H:%M")
-    except ValueError:
-        told = made[:16]
+    told = moment(str(row.get("used") or row.get("created") or ""))
     return " · ".join((told, t(f"kind.{row['kind']}"), t("history.nodes", count=row.get("nodes", 0))))
 
 

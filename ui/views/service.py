@@ -12,7 +12,7 @@ from ui.client import Trouble
 from ui.meter import KEPT, Meter
 from ui.outcome import plain
 from ui.tab import api, head, telling
-from ui.words import engine_name, t, told
+from ui.words import engine_name, number, t, told
 
 GIB: Final = 2**30
 BITS: Final = {"nf4": 4.5, "int4": 4.5, "int8": 8.5, "bf16": 16.0, "fp16": 16.0}
@@ -44,8 +44,8 @@ def _load() -> None:
             raise meter().trouble or Trouble("unreachable")
         now = samples[-1]
         busy = t("service.workers", busy=now["busy"], workers=now["workers"])
-        memory = t("service.gib", used=f"{now['memory_used_gb']:.1f}", total=f"{now['memory_total_gb']:.1f}")
-        pace = t("service.pace", seconds=f"{now['seconds_per_request']:.1f}")
+        memory = t("service.gib", used=number(now["memory_used_gb"]), total=number(now["memory_total_gb"]))
+        pace = t("service.pace", seconds=number(now["seconds_per_request"]))
         plots = [
             _plot("service.cpu", [s["cpu_percent"] for s in samples], f"{now['cpu_percent']:.0f} %", "", 100),
             _plot(
@@ -67,11 +67,11 @@ def _gpus(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A plot for each graphics card that the API tells of; a sentence where there is none."""
     cards = samples[-1].get("gpus") or []
     plots = []
-    for number, card in enumerate(cards):
-        past = [s["gpus"][number] for s in samples if len(s.get("gpus") or ()) > number]
+    for place, card in enumerate(cards):
+        past = [s["gpus"][place] for s in samples if len(s.get("gpus") or ()) > place]
         used = [float(one.get("memory_used_gb") or 0) for one in past]
         total = float(card.get("memory_total_gb") or 0)
-        note = t("service.gib", used=f"{used[-1]:.1f}", total=f"{total:.1f}")
+        note = t("service.gib", used=number(used[-1]), total=number(total))
         plots.append(
             {"title": str(card.get("name") or t("service.gpu")), "values": used, "now": note, "note": "", "most": total}
         )
@@ -87,17 +87,18 @@ def _models() -> None:
             names = ", ".join(engine_name(str(name)) for name in known.get("engines", ()) if name != "auto")
             st.text(t("service.engines", names=names))
             return
+        samples = meter().look()
         for row in rows:
-            _model(row)
+            _model(row, samples[-1] if samples else {})
 
 
-def _model(row: Mapping[str, Any]) -> None:
+def _model(row: Mapping[str, Any], load: Mapping[str, Any]) -> None:
     state = str(row.get("state") or "absent")
     with st.container(border=True, key=f"model_{row['id']}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch", gap=None):
                 st.markdown(f"**{plain(str(row['name']))}** · {t(f'state.{state}')}")
-                st.caption(plain(" · ".join(_facts(row))))
+                st.caption(plain(" · ".join(_facts(row, load))))
             name = row["id"]
             if state in ("absent", "failed") and row.get("run") == "native":
                 _act("download", f"/models/{name}/download", ":material/download:", name)
@@ -108,7 +109,7 @@ def _model(row: Mapping[str, Any]) -> None:
                     api().delete(f"/models/{name}")
         if state == "downloading" and row.get("total"):
             share = min(1.0, row["done"] / row["total"])
-            gib = t("service.gib", used=f"{row['done'] / GIB:.1f}", total=f"{row['total'] / GIB:.1f}")
+            gib = t("service.gib", used=number(row["done"] / GIB), total=number(row["total"] / GIB))
             st.progress(share, text=gib)
         if state == "failed" and row.get("why"):
             st.caption(t("service.why"))
@@ -122,20 +123,27 @@ def _act(word: str, path: str, icon: str, name: str) -> None:
             st.rerun(scope="fragment")
 
 
-def _facts(row: Mapping[str, Any]) -> list[str]:
-    """Licence, size and the memory it needs; measured where that is known, else what the weights alone take."""
+def _facts(row: Mapping[str, Any], load: Mapping[str, Any]) -> list[str]:
+    """Licence, size, and the memory it needs (measured, or what its weights take) against what is there."""
     facts = [str(row.get("licence") or "?")]
     if row.get("commercial") is False:
         facts.append(t("service.noncommercial"))
     if row.get("parameters"):
-        facts.append(t("service.size", billions=f"{row['parameters']:g}"))
+        facts.append(t("service.size", billions=number(row["parameters"], 2)))
+    card = max((float(one.get("memory_total_gb") or 0) for one in load.get("gpus") or ()), default=0.0)
     if row.get("vram_gib"):
-        facts.append(t("service.vram", gib=f"{row['vram_gib']:g}"))
-    elif row.get("parameters"):
-        first = (row.get("precisions") or ["bf16"])[0]
-        facts.append(t("service.weights", gib=f"{row['parameters'] * 1e9 * BITS.get(first, 16.0) / 8 / GIB:.1f}"))
+        need = float(row["vram_gib"])
+        facts.append(t("service.vram", gib=number(need)))
+    else:
+        bits = BITS.get((row.get("precisions") or ["bf16"])[0], 16.0) if card else 16.0  # 4 bit needs a card
+        need = float(row.get("parameters") or 0) * 1e9 * bits / 8 / GIB
+        if need:
+            facts.append(t("service.weights", gib=number(need)))
     if row.get("run") == "server":
         facts.append(t("service.server"))
+    elif need and (room := card or float(load.get("memory_total_gb") or 0)):
+        fits = "fits" if need < 0.9 * room else "over"
+        facts.append(t(f"service.{fits}_{'card' if card else 'memory'}", gib=number(room)))
     return facts
 
 
