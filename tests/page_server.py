@@ -22,13 +22,33 @@ ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 
 
-@contextlib.contextmanager
-def running(**env: str) -> Iterator[tuple[str, str]]:
-    """`diascribe serve` with its page: the addresses of the API and of the page."""
+def free_port() -> str:
+    """One that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "serve", "--port", "0", "--workers", "1"]
+        return str(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def page_alone(api: str) -> Iterator[str]:
+    """`diascribe ui` for an API that may not be there: its address."""
+    place = free_port()
+    command = [sys.executable, "-m", "ui", "--api", api, "--port", place]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        try:
+            wait_until(lambda: _answers(f"http://127.0.0.1:{place}/_stcore/health"))
+            yield f"http://127.0.0.1:{place}"
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+@contextlib.contextmanager
+def running(listens: str = "0", **env: str) -> Iterator[tuple[str, str]]:
+    """`diascribe serve` with its page: the addresses of the API and of the page. listens: the API's port."""
+    port = free_port()
+    main = "from pipeline.cli import main; main()"
+    command = [sys.executable, "-c", main, "serve", "--port", listens, "--workers", "1"]
     with subprocess.Popen(
         [*command, "--page-port", port], cwd=ROOT, env={**os.environ, **env}, stderr=subprocess.PIPE, text=True
     ) as process:

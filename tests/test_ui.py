@@ -103,6 +103,51 @@ def test_what_the_readers_warn_of_is_told_in_russian():
         assert re.search("[а-я]", told), sentence
 
 
+def test_what_streamlit_says_is_told_in_russian():
+    """As the browser does it: patterns of whole texts."""
+
+    def told(text: str, place: int) -> str:
+        pairs = ((re.fullmatch(pattern, text), words[place]) for pattern, words in WORDS["frame"].items())
+        match, words = next((match, words) for match, words in pairs if match and words)
+        return match.expand(re.sub(r"\$(\d)", r"\\\1", words))
+
+    assert told("Error: File must be 200.0MB or smaller.", 1).startswith("Файл слишком велик: можно не больше 200.0 МБ")
+    assert told("Remove order.png", 1) == "Убрать order.png"
+    assert told("Page 12", 1) == "Страница 12"
+    assert "Streamlit" not in told("Is Streamlit still running? If you stopped it, restart it:", 0)
+    for pattern, (english, russian) in WORDS["frame"].items():
+        assert re.compile(pattern)
+        assert not re.search("[а-яё]", english, re.IGNORECASE), pattern
+        assert re.search("[а-яё]", russian) or russian == "Diascribe", pattern
+
+
+def test_numbers_are_written_as_the_language_has_them(monkeypatch):
+    from ui import words
+
+    monkeypatch.setattr(words, "tongue", lambda: "ru")
+    assert [words.number(3.75, 2), words.number(4, 2), words.number(23.54)] == ["3,75", "4", "23,5"]
+    monkeypatch.setattr(words, "tongue", lambda: "en")
+    assert words.number(3.75, 2) == "3.75"
+
+
+def test_what_a_model_needs_is_held_against_what_is_there():
+    from ui.views.service import _facts
+
+    row = {"licence": "MIT", "parameters": 3.75, "precisions": ["nf4", "bf16"], "run": "native", "vram_gib": None}
+    with_card = {"memory_total_gb": 64, "gpus": [{"memory_total_gb": 8.0}]}
+    assert _facts(row, with_card)[-1] == "fits the 8.0 GB of the graphics card"
+    assert _facts({**row, "vram_gib": 7.5}, with_card)[-1] == "more than the 8.0 GB of the graphics card"
+    assert _facts(row, {"memory_total_gb": 4, "gpus": []})[-1] == "more than the 4.0 GB of memory here"  # 16 bit there
+    assert "server" in _facts({**row, "run": "server"}, with_card)[-1]
+
+
+def test_a_drawing_is_as_large_as_its_view_box():
+    from ui.parts import _drawn_size
+
+    assert _drawn_size(b'<svg viewBox="-8 -8 1107.5 600" width="100%">') == (1108, 600)
+    assert _drawn_size(b"<svg>") == (0, 0)
+
+
 def channels(colour: str) -> float:
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.page_server import CHROMIUM, ROOT, browser, running
+from tests.page_server import CHROMIUM, ROOT, browser, free_port, page_alone, running
 
 pytestmark = [
     pytest.mark.slow,
@@ -162,6 +162,24 @@ def test_what_is_no_picture_is_a_sentence_with_a_way_out(page, place):
     told = page.locator("[data-testid=stAlert]")
     told.wait_for()
     assert "PNG, JPG" in told.inner_text()
+
+
+def test_where_the_api_is_down_one_goes_on_when_it_is_up(chromium, tmp_path):
+    port = free_port()
+    context = chromium.new_context(locale="ru")
+    context.set_default_timeout(LONG)
+    page = context.new_page()
+    with page_alone(f"http://127.0.0.1:{port}") as place:
+        page.goto(place)
+        page.set_input_files("[data-testid=stFileUploader] input", EXAMPLES / "order.png")
+        page.get_by_test_id("stAlert").get_by_text("Запустите его командой «diascribe serve»").wait_for()
+        with running(port, DIASCRIBE_STATE_DIR=str(tmp_path / "state"), DIASCRIBE_EXAMPLES_DIR=str(tmp_path / "own")):
+            page.get_by_role("button", name="Повторить").click()
+            page.wait_for_selector(".list .row")
+            assert page.locator("h1").inner_text() == "Web shop"
+    page.get_by_role("dialog").get_by_text("Связи со страницей нет").wait_for()
+    assert "Streamlit" not in page.get_by_role("dialog").inner_text()
+    context.close()
 
 
 def test_a_page_of_a_pdf_is_shown_and_another_can_be_chosen(page, place):

@@ -18,6 +18,9 @@ GIB: Final = 2**30
 BITS: Final = {"nf4": 4.5, "int4": 4.5, "int8": 8.5, "bf16": 16.0, "fp16": 16.0}
 """Bits that a weight takes."""
 
+WORK: Final = 1.5
+"""GiB beside the weights: activations and what a picture needs."""
+
 ICONS: Final = {"ok": ":material/check_circle:", "missing": ":material/error:", "note": ":material/info:"}
 
 
@@ -142,7 +145,7 @@ def _facts(row: Mapping[str, Any], load: Mapping[str, Any]) -> list[str]:
     if row.get("run") == "server":
         facts.append(t("service.server"))
     elif need and (room := card or float(load.get("memory_total_gb") or 0)):
-        fits = "fits" if need < 0.9 * room else "over"
+        fits = "fits" if need + WORK < room else "over"
         facts.append(t(f"service.{fits}_{'card' if card else 'memory'}", gib=number(room)))
     return facts
 
