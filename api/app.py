@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from api import problems
+from api import problems, samples
 from api.guard import Answered, Guard
 from api.routes import batches, compatible, drawing, examples, history, models, openai, operations, reading, talking
 from api.settings import Service
@@ -33,6 +33,12 @@ class Application(FastAPI):
     ) -> None:
         super().__init__(**more)
         self._guard = Guard(super().__call__, service, answered, full)
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, with a sample of every request and answer."""
+        if self.openapi_schema is None:
+            samples.add(super().openapi())
+        return super().openapi()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""

@@ -212,6 +212,7 @@ async def items(
 
 @router.get(
     "/{id}/results",
+    response_class=StreamingResponse,
     responses={
         200: {
             "content": {"application/x-ndjson": {"schema": {"$ref": "#/components/schemas/ResultLine"}}},
@@ -234,6 +235,7 @@ async def results(
 
 @router.get(
     "/{id}/export",
+    response_class=StreamingResponse,
     responses={
         200: {
             "content": {

@@ -33,6 +33,7 @@ router = APIRouter(tags=["compatible"])
 READER = "vision"
 _LANGUAGES: dict[str, Lang] = {"ru": "ru", "rus": "ru", "russian": "ru", "en": "en", "eng": "en", "english": "en"}
 MOST_FILES = 100
+_UNHEEDED = "temperature is not heeded: the likeliest token is always taken, so that answers repeat themselves"
 
 
 class AnalyzeIn(BaseModel):
@@ -194,7 +195,7 @@ async def batch_ocr(request: Request, app: Shared, model: Name = "auto", languag
 async def chat(
     request: Request,
     app: Shared,
-    temperature: Annotated[float, Query(ge=0, le=2)] = 0.7,  # noqa: ARG001 the likeliest token is taken
+    temperature: Annotated[float | None, Query(ge=0, le=2, description=_UNHEEDED)] = None,
     max_tokens: Annotated[int, Query(ge=1, le=1_000_000)] = 2048,
 ) -> Response:
     """Ask a vision-language model about a picture. Not without one: the built-in reader takes no prompts."""
@@ -207,7 +208,9 @@ async def chat(
     engine = talk.engine(app, model if isinstance(model, str) and model else "auto")
     reply = await _asked(engine, prompt, data, max_tokens, request, app)
     took = round(time.perf_counter() - start, 3)
-    return JSONResponse({"response": reply.text, "model": reply.engine, "processing_time": took, "prompt": prompt})
+    told = {"response": reply.text, "model": reply.engine, "processing_time": took, "prompt": prompt}
+    heeded = not temperature
+    return JSONResponse(told, headers={} if heeded else {"x-diascribe-warnings": json.dumps([_UNHEEDED])})
 
 
 @router.get("/gpu", response_model=Gpu)

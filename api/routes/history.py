@@ -90,6 +90,7 @@ async def find(
 
 @router.get(
     "/export",
+    response_class=StreamingResponse,
     responses={200: {"content": {media.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
                                  for media in MEDIA.values()}, "description": "The file."}},
 )  # fmt: skip
@@ -115,6 +116,7 @@ async def fetch(app: Shared, id: Id) -> Response:  # noqa: A002 as clients see i
 
 @router.get(
     "/{id}/image",
+    response_class=Response,
     responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def image(app: Shared, id: Id) -> Response:  # noqa: A002
