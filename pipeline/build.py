@@ -63,7 +63,7 @@ def _model(settings: Settings, name: str, *, alone: bool) -> Describer:
     from vlm.prompt import Line
 
     engine, language = make_engine(settings, name), None if settings.lang == "auto" else settings.lang
-    retrieval = Retrieval(settings.model_copy(update={"engine": "vision"}))
+    vision, retrieval = _vision(settings), Retrieval(settings.model_copy(update={"engine": "vision"}))
 
     def lines(image: Image.Image) -> list[Line]:
         found = read_lines(image, settings.lang)["lines"]
@@ -72,7 +72,7 @@ def _model(settings: Settings, name: str, *, alone: bool) -> Describer:
     def similar(image: Image.Image, diagram: Diagram | None) -> Sequence[Example]:
         if not settings.examples:
             return ()
-        seen = _vision(settings).describe(image).diagram if diagram is None else diagram
+        seen = vision.describe(image).diagram if diagram is None else diagram
         return retrieval.with_examples(Description(seen), image).examples
 
     if alone:
@@ -82,7 +82,7 @@ def _model(settings: Settings, name: str, *, alone: bool) -> Describer:
         )  # fmt: skip
     return ModelReader(
         engine,
-        _vision(settings),
+        vision,
         lines,
         similar,
         language,

@@ -78,6 +78,7 @@ class ModelReader:
                 tiles = cut(image.size, lines, reply.pixels) if seen is not None and reply.pixels else tiles
             if seen is not None and len(tiles) > 1:  # at once, or because memory made the picture too small to read
                 reply, answer = self._read_tiles(image, language, tiles, lines, seen.diagram)
+                examples = ()  # it was shown none
         except (EngineError, MissingDependencyError) as error:
             if seen is None or self.required:
                 raise

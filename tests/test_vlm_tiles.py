@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from diagram.model import Description, Diagram, Edge, Lane, Node
+from diagram.model import Description, Diagram, Edge, Example, Lane, Node
 from pipeline.model_reader import ModelReader
 from vlm.engine import Reply
 from vlm.engines.scripted import ScriptedEngine
@@ -114,6 +114,10 @@ def test_a_picture_that_memory_makes_too_small_is_read_again_in_tiles():
     note = "memory is short: pictures of at most 0.20 megapixels"
     first = Reply(encode(SEEN), notes=(note,), pixels=MOST // 5)
     engine = ScriptedEngine([first, *(Reply(encode(part(SEEN, tile)), notes=(note,)) for tile in tiles)])
-    found = ModelReader(engine, Vision(), lambda _: fine).describe(image)
+    example = Example("x", "", "", SEEN)
+    found = ModelReader(engine, Vision(), lambda _: fine, lambda *_: [example]).describe(image)
+    assert "example" in engine.requests[0][1].text
+    assert all("example" not in request[1].text for request in engine.requests[1:])
+    assert found.examples == ()
     assert len(engine.requests) == 1 + len(tiles)
     assert found.warnings[:2] == (f"read in {len(tiles)} tiles", note)

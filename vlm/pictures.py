@@ -35,7 +35,7 @@ def flattened(image: Image.Image) -> Image.Image:
         paper = Image.new("RGBA", image.size, "white")
         paper.alpha_composite(image)
         image = paper
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def shrunk(image: Image.Image, most: int) -> Image.Image:
@@ -43,7 +43,7 @@ def shrunk(image: Image.Image, most: int) -> Image.Image:
     scale = math.sqrt(most / max(1, image.width * image.height))
     if scale < 1:
         size = max(1, int(image.width * scale)), max(1, int(image.height * scale))
-        image = flattened(image).resize(size, Image.Resampling.LANCZOS)
+        image = flattened(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     return flattened(image)
 
 
