@@ -6,7 +6,7 @@ export default function (component) {
   const pairs = component.data.pairs.map(([pattern, words]) => [new RegExp(`^(?:${pattern})$`), words]);
   const put = (text, keep) => {
     const pair = pairs.find(([pattern]) => pattern.test(text.trim()));
-    const now = pair && text.trim().replace(...pair);
+    const now = pair && text.replace(text.trim(), () => text.trim().replace(...pair));
     if (pair && now !== text) keep(now);
   };
   const one = (node) => {
