@@ -23,12 +23,17 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.api_client import wait_until
+from tests.api_client import wait_until as until
 from tests.test_batches import picture
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 COUNT = 200
+
+
+def wait_until(holds: Any) -> None:
+    """Wait for what 200 pictures take on a machine that has other work."""
+    until(holds, 900)
 
 
 def free_port() -> int:
