@@ -125,6 +125,7 @@ async def measure(port: int, server: int, cores: int, began: float, chosen: argp
         ("framework a request, ms", framework * 1000, "< 10", framework < 0.010),
         ("described a second", rate, f">= {0.9 * cores / alone:.2f}", rate >= 0.9 * cores / alone),
         *((f"  processor time of {who}, %", 100 * used[who] / seconds / cores, "", True) for who in sorted(used)),
+        ("  processor time unused, %", 100 * (1 - sum(used.values()) / seconds / cores), "", True),
         ("/health p99, ms", p99 * 1000, "< 100", p99 < 0.1),
         ("/ready, /load, …, p99, ms", p99_others * 1000, "", True),
         ("answers but 200 and 429", sum(wrong.values()), "0", not wrong),
