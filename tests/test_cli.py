@@ -200,7 +200,7 @@ def test_findings_are_taken_apart_into_what_is_so_and_what_mends_it(monkeypatch)
         "missing: accelerate, for models in process; install them with: pip install 'diascribe[vlm]'",
         "merman: missing: it draws without a browser; install it with: pip install merman (Linux, x86-64)",
         "note: tiny does not allow commercial use (Research); choose another with: DIASCRIBE_MODEL=small",
-        "free disk: 2 GiB for weights in /w; missing: room for a model; make room with: diascribe models remove X",
+        "free disk: 2.0 GiB for weights in /w; missing: room for a model; make room with: diascribe models remove X",
     ]
     real = doctor.findings()
     monkeypatch.setattr(doctor, "examine", lambda *, ports: iter(lines))
