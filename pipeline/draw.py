@@ -7,7 +7,6 @@ share it. Knows nothing of terminals and servers.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import time
@@ -218,8 +217,18 @@ class Studio:
         look = described(look, diagram)
         own = drawer.native if isinstance(drawer, Auto) else drawer
         if diagram is not None and isinstance(own, Native) and in_symbols(read, look, direction):
-            with contextlib.suppress(RenderError):  # Mermaid may still draw it
+            try:
                 return own.ask({"graph": True}, json.dumps(diagram.to_json()), form, look)
+            except RenderError as error:
+                note = f"drawn through Mermaid, without BPMN's own symbols: {error}"
+                picture = self._through_mermaid(read, mermaid, form, direction, look, drawer)
+                return replace(picture, warnings=(*picture.warnings, note))
+        return self._through_mermaid(read, mermaid, form, direction, look, drawer)
+
+    def _through_mermaid(
+        self, read: Read, mermaid: str, form: Format, direction: Direction | None, look: Look, drawer: Renderer
+    ) -> Picture:
+        diagram = read.diagram
         sources = [mermaid] if read.mermaid or diagram is None else pictured(diagram, direction)
         for source in sources[:-1]:
             try:

@@ -8,7 +8,9 @@ import json
 import re
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -18,7 +20,7 @@ from bpmn.picture import DRAWN, drawable, picture
 from diagram.kinds import TRIGGERS
 from diagram.model import Diagram, Edge, Lane, Node
 from mermaid.measure import width
-from mermaid.render import Look, RenderError
+from mermaid.render import Look, Native, Picture, RenderError
 from mermaid.sanitize import sanitize
 from pipeline.draw import Studio
 
@@ -109,6 +111,22 @@ def test_a_huge_graph_ends_in_time_and_the_next_is_drawn() -> None:
         with contextlib.suppress(RenderError):
             studio.draw(json.dumps(Diagram("bpmn", nodes, edges).to_json()))
         assert 'class="task"' in studio.draw(small).data.decode()
+
+
+def test_what_its_own_symbols_fail_at_is_drawn_through_mermaid_and_told(monkeypatch) -> None:
+    ask = Native.ask
+
+    def fails(native: Native, more: Mapping[str, object], *rest: Any) -> Picture:
+        if more.get("graph"):
+            raise RenderError("too large")
+        return ask(native, more, *rest)
+
+    monkeypatch.setattr(Native, "ask", fails)
+    graph = Diagram("bpmn", (Node("a", "task", "Step"), Node("b", "end_event", "Done")), (Edge("e", "a", "b"),))
+    with Studio("native", workers=1, deadline=60) as studio:
+        drawn = studio.draw(json.dumps(graph.to_json()))
+    assert b"Step" in drawn.data
+    assert drawn.warnings[-1:] == ("drawn through Mermaid, without BPMN's own symbols: too large",)
 
 
 def test_a_picture_is_read_back() -> None:
