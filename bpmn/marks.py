@@ -11,7 +11,7 @@ from typing import Final
 
 from diagram.kinds import NodeType, Trigger
 
-_INK: Final = "#22242a"
+INK: Final = "#22242a"
 _SHAPES: Final[dict[Trigger, Sequence[tuple[float, float]]]] = {
     "error": ((-0.5, 0.42), (-0.2, -0.38), (0.16, 0.1), (0.5, -0.46), (0.2, 0.4), (-0.16, -0.08)),
     "signal": ((0, -0.52), (0.52, 0.36), (-0.52, 0.36)),
@@ -34,10 +34,10 @@ _SHAPES: Final[dict[Trigger, Sequence[tuple[float, float]]]] = {
 def trigger_mark(trigger: Trigger, x: float, y: float, radius: float, *, full: bool) -> Iterator[str]:
     """What triggers an event of this radius. full: as an event that throws draws it."""
     if trigger == "terminate":
-        yield f'<circle cx="{x:g}" cy="{y:g}" r="{radius * 0.58:g}" fill="{_INK}"/>'
+        yield f'<circle cx="{x:g}" cy="{y:g}" r="{radius * 0.58:g}" fill="{INK}"/>'
     elif trigger == "message":
         w, h = radius * 0.5, radius * 0.34
-        back, front = (_INK, "#ffffff") if full else ("#ffffff", _INK)
+        back, front = (INK, "#ffffff") if full else ("#ffffff", INK)
         yield _outline([(x - w, y - h), (x + w, y - h), (x + w, y + h), (x - w, y + h)], back)
         yield _line([(x - w, y - h), (x, y + h * 0.2), (x + w, y - h)], front)
     elif trigger == "timer":
@@ -57,7 +57,7 @@ def trigger_mark(trigger: Trigger, x: float, y: float, radius: float, *, full: b
         for share in (-0.5, 0.0, 0.5):
             yield _line([(x - w * 0.7, y + h * share), (x + w * 0.7, y + h * share)])
     else:
-        yield _outline([(x + a * radius, y + b * radius) for a, b in _SHAPES[trigger]], _INK if full else "#ffffff")
+        yield _outline([(x + a * radius, y + b * radius) for a, b in _SHAPES[trigger]], INK if full else "#ffffff")
 
 
 def gateway_mark(kind: NodeType, x: float, y: float, radius: float) -> Iterator[str]:
@@ -85,7 +85,7 @@ def _outline(points: Sequence[tuple[float, float]], fill: str) -> str:
     return f'<path d="{_data(points)}Z" fill="{fill}" stroke-width="1.2"/>'
 
 
-def _line(points: Sequence[tuple[float, float]], stroke: str = _INK, width: float = 1.2) -> str:
+def _line(points: Sequence[tuple[float, float]], stroke: str = INK, width: float = 1.2) -> str:
     return f'<path d="{_data(points)}" fill="none" stroke="{stroke}" stroke-width="{width:g}"/>'
 
 

@@ -15,13 +15,15 @@ from dataclasses import replace
 from typing import Final
 
 from bpmn.layout import Layout, layout
-from bpmn.marks import gateway_mark, trigger_mark
+from bpmn.marks import INK, gateway_mark, trigger_mark
 from bpmn.place import HEADER, labelled
 from diagram.kinds import EVENTS, FAMILY, NodeType
 from diagram.model import Box, Diagram, Edge, Lane, Node, Point
 
 Measure = Callable[[str, float], float]
 """Width of one line of text at a font size, both in CSS pixels."""
+Wrap = Callable[[str, float, float], list[str]]
+"""Lines of a text at a font size, broken at single spaces, so that none is wider than so many CSS pixels."""
 
 DRAWN: Final[frozenset[NodeType]] = frozenset({
     "task", "subprocess", *EVENTS, "gateway_exclusive", "gateway_parallel", "gateway_inclusive", "gateway_event",
@@ -31,7 +33,6 @@ DRAWN: Final[frozenset[NodeType]] = frozenset({
 """The types that BPMN has symbols for, and those of flowcharts that fit in a task's place or are a gateway."""
 FONT: Final = '"DejaVu Sans", "Segoe UI", Arial, sans-serif'
 _UNHEARD: Final = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
-_INK: Final = "#22242a"
 _BAND: Final = "#5c6270"
 _SIZE: Final = 12.0
 _LEAST: Final = 5.0
@@ -46,21 +47,22 @@ def drawable(diagram: Diagram) -> bool:
     return diagram.kind == "bpmn" and all(node.type in DRAWN for node in diagram.nodes)
 
 
-def picture(diagram: Diagram, measure: Measure) -> str:
+def picture(diagram: Diagram, measure: Measure, wrap: Wrap) -> str:
     """The SVG of a graph that is `drawable`. Its own boxes and ways are left out: all is laid out anew."""
     bare = diagram.replace(
         nodes=tuple(replace(node, bbox=None) for node in diagram.nodes),
         edges=tuple(replace(edge, points=()) for edge in diagram.edges),
         lanes=tuple(replace(lane, bbox=None) for lane in diagram.lanes),
     )
-    return "".join(_Sheet(bare, layout(bare), measure).svg())
+    return "".join(_Sheet(bare, layout(bare), measure, wrap).svg())
 
 
 class _Sheet:
-    def __init__(self, diagram: Diagram, placed: Layout, measure: Measure) -> None:
+    def __init__(self, diagram: Diagram, placed: Layout, measure: Measure, wrap: Wrap) -> None:
         self.diagram = diagram
         self.placed = placed
         self.measure = measure
+        self.wrap = wrap
         self.frames = {node.parent for node in diagram.nodes}
         self.filled = {node.lane for node in diagram.nodes} | {lane.parent for lane in diagram.lanes}
         self.types = {node.id: node.type for node in diagram.nodes}
@@ -73,7 +75,7 @@ class _Sheet:
         view = f"{_n(left)} {_n(top)} {_n(right - left)} {_n(bottom - top)}"
         yield (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(right - left)}" height="{_n(bottom - top)}" '
-            f'viewBox="{view}" font-family=\'{FONT}\' fill="none" stroke="{_INK}" stroke-width="2">'
+            f'viewBox="{view}" font-family=\'{FONT}\' fill="none" stroke="{INK}" stroke-width="2">'
         )
         for lane in self.diagram.lanes:
             yield from self._lane(lane)
@@ -157,17 +159,17 @@ class _Sheet:
         headed = edge.kind != "association" or bool(data)
         tip, ux, uy = points[-1], *_unit(points[-2], points[-1])
         if edge.kind == "message":
-            ring = points[0][0] + 4 * _unit(*points[:2])[0], points[0][1] + 4 * _unit(*points[:2])[1]
-            points[0] = points[0][0] + 8 * _unit(*points[:2])[0], points[0][1] + 8 * _unit(*points[:2])[1]
+            (x, y), (out_x, out_y) = points[0], _unit(*points[:2])
+            ring, points[0] = (x + 4 * out_x, y + 4 * out_y), (x + 8 * out_x, y + 8 * out_y)
         if headed and data:
             yield _path([_beside(tip, ux, uy, 8, 4), tip, _beside(tip, ux, uy, 8, -4)], width=1.5)
         elif headed:
             back = (tip[0] - ux * _HEAD, tip[1] - uy * _HEAD)
             points[-1] = back
             wide = 3.5 if edge.kind == "sequence" else 4.5
-            fill = _INK if edge.kind == "sequence" else "#ffffff"
+            fill = INK if edge.kind == "sequence" else "#ffffff"
             head = [tip, _beside(tip, ux, uy, _HEAD, wide), _beside(tip, ux, uy, _HEAD, -wide)]
-            yield _path(head, fill=fill, close=True, width=0.8 if fill == _INK else 1.2)
+            yield _path(head, fill=fill, close=True, width=0.8 if fill == INK else 1.2)
         dash = {"sequence": "", "message": "8 5", "association": "2 4"}[edge.kind]
         yield _path(points, corner=_CORNER, dash=dash, width=1.5)
         if edge.kind == "message":
@@ -181,8 +183,9 @@ class _Sheet:
         if not text.strip():
             return
         x0, y0, x1, y1 = box
+        plain = "\n".join(" ".join(line.split()) for line in text.strip().split("\n"))
         while True:
-            lines = self._wrapped(text, size, x1 - x0)
+            lines = self.wrap(plain, size, x1 - x0)
             fits = len(lines) * size * _LINE <= y1 - y0 + 1 and all(
                 self.measure(line, size) <= x1 - x0 + 0.5 for line in lines
             )
@@ -193,24 +196,10 @@ class _Sheet:
         y = (y0 + y1) / 2 - (len(lines) * size * _LINE) / 2 + size * 0.93
         edge = ' paint-order="stroke" stroke="#ffffff" stroke-width="3"' if halo else ' stroke="none"'
         anchor = "start" if left else "middle"
-        yield f'<text font-size="{_n(size)}" text-anchor="{anchor}" fill="{_INK}"{edge}>'
+        yield f'<text font-size="{_n(size)}" text-anchor="{anchor}" fill="{INK}"{edge}>'
         for k, line in enumerate(lines):
             yield f'<tspan x="{_n(x)}" y="{_n(y + k * size * _LINE)}">{_escaped(line)}</tspan>'
         yield "</text>"
-
-    def _wrapped(self, text: str, size: float, most: float) -> list[str]:
-        lines: list[str] = []
-        for paragraph in text.strip().split("\n"):
-            line = ""
-            for word in paragraph.split():
-                longer = f"{line} {word}" if line else word
-                if line and self.measure(longer, size) > most:
-                    lines.append(line)
-                    line = word
-                else:
-                    line = longer
-            lines.append(line)
-        return lines
 
 
 def _event(node: Node, box: Box) -> Iterator[str]:

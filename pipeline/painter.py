@@ -21,7 +21,8 @@ def paint(request: Mapping[str, Any], body: bytes) -> Answer:
     if not request.get("graph"):
         return native.render(request, body)
     text = body.decode()
-    return native.finished(picture(Diagram.from_json(json.loads(text)), measure.width), text, request)
+    svg = picture(Diagram.from_json(json.loads(text)), measure.width, measure.wrap)
+    return native.finished(svg, text, request)
 
 
 if __name__ == "__main__":

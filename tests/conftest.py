@@ -1,9 +1,11 @@
-"""What tests share: indexes in a folder of their own, never in the checkout; a database server."""
+"""What tests share: indexes in a folder of their own, never in the checkout; a database server;
+the page and a browser."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -35,3 +37,24 @@ def database() -> Iterator[str]:
         pytest.skip("DIASCRIBE_DATABASE_URL names no server, and no PostgreSQL with pgvector is installed")
     with postgres_server.running(folder) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a page with an API of its own; what tests of one file leave there, no other file sees."""
+    from tests.page_server import running
+
+    with running(
+        DIASCRIBE_STATE_DIR=str(tmp_path_factory.mktemp("state")),
+        DIASCRIBE_EXAMPLES_DIR=str(tmp_path_factory.mktemp("own")),
+    ) as (_, page):
+        yield page
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium, for the tests of one file."""
+    from tests.page_server import browser
+
+    with browser() as started:
+        yield started

@@ -19,7 +19,7 @@ from bpmn.layout import layout
 from bpmn.picture import DRAWN, drawable, picture
 from diagram.kinds import TRIGGERS
 from diagram.model import Diagram, Edge, Lane, Node
-from mermaid.measure import width
+from mermaid.measure import width, wrap
 from mermaid.render import Look, Native, Picture, RenderError
 from mermaid.sanitize import sanitize
 from pipeline.draw import Studio
@@ -49,7 +49,7 @@ def texts(root: ET.Element) -> list[tuple[str, float, float, float, float]]:
 @pytest.mark.parametrize("name", [name for name in TRAIN if TRAIN[name].suits("bpmn")][::4])
 def test_every_text_of_a_process_is_there_and_in_its_place(name: str) -> None:
     diagram = process.graph(TRAIN[name], "bpmn")
-    root = ET.fromstring(picture(diagram, width))
+    root = ET.fromstring(picture(diagram, width, wrap))
     lines = texts(root)
     words = " ".join(line for line, *_ in lines).split()
     wanted = [item.text for item in (*diagram.nodes, *diagram.edges)] + [lane.name for lane in diagram.lanes]
@@ -69,7 +69,7 @@ def test_every_symbol_and_mark_differs() -> None:
     marks = set()
     for kind in sorted(DRAWN):
         for trigger in (None, *TRIGGERS) if kind.endswith("event") and kind != "gateway_event" else (None,):
-            svg = picture(Diagram("bpmn", (Node("a", kind, trigger=trigger),)), width)
+            svg = picture(Diagram("bpmn", (Node("a", kind, trigger=trigger),)), width, wrap)
             marks.add(re.sub(r'class="\w+"', "", svg))
     assert len(marks) == 3 * (1 + len(TRIGGERS)) + len(DRAWN) - 3
 
@@ -154,8 +154,8 @@ def test_a_picture_is_read_back() -> None:
 
 
 def test_nothing_but_the_name_space_is_an_address() -> None:
-    assert sanitize(picture(Diagram("bpmn", (Node("a", "task", "x"),)), width)).count("http") == 1
+    assert sanitize(picture(Diagram("bpmn", (Node("a", "task", "x"),)), width, wrap)).count("http") == 1
 
 
 def test_an_empty_graph_is_an_empty_picture() -> None:
-    assert ET.fromstring(picture(Diagram("bpmn"), width)).get("viewBox")
+    assert ET.fromstring(picture(Diagram("bpmn"), width, wrap)).get("viewBox")

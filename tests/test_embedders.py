@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from diagram.model import Diagram
 from retrieval.builtin import BuiltinEmbedder
 from retrieval.clip import ClipEmbedder, find, squared, usable
 from retrieval.embedder import Picture
-from tests import samples, tiny_clip
+from tests import samples, tiny_clip, torchvision_mended
 from tests.random_diagrams import diagrams
 
 ROOT = Path(__file__).parents[1]
@@ -230,24 +229,12 @@ def test_broken_weights_are_an_error_with_a_mend(tiny, tmp_path):
 
 
 def test_a_torchvision_that_cannot_be_imported_does_no_harm(tiny, tmp_path):
-    """In a process of its own: what is imported before decides."""
-    broken = tmp_path / "site" / "torchvision"
-    broken.mkdir(parents=True)
-    (broken / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
-    meta = tmp_path / "site" / "torchvision-0.28.0.dist-info"
-    meta.mkdir()
-    (meta / "METADATA").write_text("Metadata-Version: 2.1\nName: torchvision\nVersion: 0.28.0\n")
     code = (
         "import sys\nfrom pipeline.build import EMBEDDERS\nfrom pipeline.settings import Settings\n"
         "embedder = EMBEDDERS['clip'](Settings(clip_model=sys.argv[1]), None)\n"
         "print(embedder.embed_text(['loan']).shape)\n"
     )
-    root = Path(__file__).parent.parent
-    path = os.pathsep.join([str(tmp_path / "site"), str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tiny[1])], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
-        text=True, timeout=300, check=False,
-    )  # fmt: skip
+    done = torchvision_mended.beside_a_broken_one(tmp_path, code, str(tiny[1]))
     assert done.stdout.strip() == "(1, 16)", done.stderr[-2000:]
 
 

@@ -265,3 +265,15 @@ def test_nothing_that_is_kept_is_a_pickle():
     for path in [Path("pipeline"), Path("api")]:
         for file in (Path(__file__).resolve().parent.parent / path).rglob("*.py"):
             assert "import pickle" not in file.read_text("utf-8"), file
+
+
+def test_the_queue_loads_nothing_of_what_makes_statements_once_the_database_is_open(tmp_path):
+    """Its library is loaded in a thread of its own, when the first batch comes, beside requests that read."""
+    code = (
+        "import pathlib, sys\nfrom pipeline.storage import Database\n"
+        "with Database(pathlib.Path(sys.argv[1])).read(): pass\n"
+        "before = set(sys.modules)\nimport dbos\n"
+        "print([name for name in set(sys.modules) - before if name.startswith(('sqlalchemy.sql', 'sqlalchemy.orm'))])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.page_server import CHROMIUM, ROOT, browser, free_port, page_alone, running
+from tests.page_server import CHROMIUM, ROOT, free_port, page_alone, running
 
 pytestmark = [
     pytest.mark.slow,
@@ -22,21 +22,6 @@ pytestmark = [
 EXAMPLES = ROOT / "data" / "examples"
 LONG = 60_000
 XSS = "<img src=x onerror=\"document.title='owned'\">"
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(
-        DIASCRIBE_STATE_DIR=str(tmp_path_factory.mktemp("state")),
-        DIASCRIBE_EXAMPLES_DIR=str(tmp_path_factory.mktemp("own")),
-    ) as (_, page):
-        yield page
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as started:
-        yield started
 
 
 @pytest.fixture

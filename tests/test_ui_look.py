@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.page_server import CHROMIUM, ROOT, browser, running
+from tests.page_server import CHROMIUM, ROOT
 
 pytestmark = [
     pytest.mark.slow,
@@ -19,21 +18,6 @@ AUDIT = (Path(__file__).parent / "page_audit.js").read_text("utf-8")
 VIEWS = ("correct", "ocr", "draw", "batch", "chat", "library", "history", "service")
 NAMES = "Diascribe Ctrl PNG JPG WebP BMP TIFF GIF PDF BPMN Mermaid JSON CSV API ZIP XLSX svg png pdf mmd bpmn English"
 LONG = 90_000
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(
-        DIASCRIBE_STATE_DIR=str(tmp_path_factory.mktemp("state")),
-        DIASCRIBE_EXAMPLES_DIR=str(tmp_path_factory.mktemp("own")),
-    ) as (_, page):
-        yield page
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as started:
-        yield started
 
 
 def visitor(chromium: Any, place: str, tongue: str = "en", theme: str = "light", **more: Any) -> Any:

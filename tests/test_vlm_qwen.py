@@ -1,11 +1,7 @@
 """The engine in this process, on a random Qwen2.5-VL of the true classes: loading, decoding, stopping, failing."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -16,6 +12,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # the stack below warns in m
 
 from diagram.errors import EngineError, EngineUnavailableError  # noqa: E402
 from diagram.model import Diagram, Example, Node  # noqa: E402
+from tests import torchvision_mended  # noqa: E402
 from tests.tiny_qwen import make  # noqa: E402
 from vlm.engine import Message  # noqa: E402
 from vlm.engines.qwen import Options, QwenEngine  # noqa: E402
@@ -215,23 +212,12 @@ def test_a_second_model_takes_the_place_of_the_first(folder):
 
 
 def test_a_torchvision_that_cannot_be_imported_does_no_harm(folder, tmp_path):
-    broken = tmp_path / "site" / "torchvision"
-    broken.mkdir(parents=True)
-    (broken / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
-    meta = tmp_path / "site" / "torchvision-0.28.0.dist-info"
-    meta.mkdir()
-    (meta / "METADATA").write_text("Metadata-Version: 2.1\nName: torchvision\nVersion: 0.28.0\n")
     code = (
         "import sys\nfrom pathlib import Path\nfrom PIL import Image\nfrom vlm.engine import Message\n"
         "from vlm.engines.native import Options\nfrom vlm.engines.qwen import QwenEngine\n"
         "engine = QwenEngine(Path(sys.argv[1]), Options(precision='bf16', device='cpu', least=4, most=64))\n"
         "print(engine.generate([Message('user', ('Hi', Image.new('RGB', (90, 60))))], max_tokens=2).tokens)\n"
     )
-    root = Path(__file__).parent.parent
-    path = os.pathsep.join([str(tmp_path / "site"), str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
-        text=True, timeout=300, check=False,
-    )  # fmt: skip
+    done = torchvision_mended.beside_a_broken_one(tmp_path, code, str(folder))
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split()[-1] in ("1", "2")

@@ -6,9 +6,12 @@ No picture needs them here. Run a module with it: python -m tests.torchvision_me
 from __future__ import annotations
 
 import io
+import os
 import runpy
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 _LIBRARIES = []
@@ -28,6 +31,22 @@ def hide() -> None:
         builds = {version(name).partition("+")[2] for name in ("torch", "torchvision")}
         if "cpu" in builds and len(builds) > 1:
             sys.modules["torchvision"] = None  # type: ignore[assignment]
+
+
+def beside_a_broken_one(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process that finds a torchvision which cannot be imported; what is imported before decides."""
+    broken = folder / "site" / "torchvision"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
+    meta = folder / "site" / "torchvision-0.28.0.dist-info"
+    meta.mkdir()
+    (meta / "METADATA").write_text("Metadata-Version: 2.1\nName: torchvision\nVersion: 0.28.0\n")
+    root = Path(__file__).parent.parent
+    path = os.pathsep.join([str(folder / "site"), str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+        text=True, timeout=300, check=False,
+    )  # fmt: skip
 
 
 def decoded(data: Any, **_: Any) -> Any:

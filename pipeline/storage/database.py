@@ -65,6 +65,7 @@ class Database:
     @functools.cached_property
     def _engine(self) -> Engine:
         import sqlalchemy as sa
+        import sqlalchemy.orm  # statements made in one thread break while another (the queue's) loads it
 
         if self.postgres:
             return sa.create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20)
