@@ -7,11 +7,15 @@ start.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from diagram.model import Box, Point
 
 Place = tuple[float, Box]
 """How unusual it is, and the box."""
+_WORD: Final = 18.0
+"""Less is a space between words."""
+_NEAR: Final = 8
 
 
 class Plane:
@@ -19,13 +23,23 @@ class Plane:
 
     def __init__(self, boxes: Iterable[Box], lines: Iterable[Sequence[Point]]) -> None:
         self.boxes = list(boxes)
+        self.texts: list[Box] = []
         self.pieces = [(a, b) for points in lines for a, b in zip(points, points[1:], strict=False)]
 
     def put(self, places: Iterable[Place]) -> tuple[Box, bool]:
         """The best place for a text, kept free from now on, and whether it covers nothing."""
-        cost, box = min(((bad + 1000 * self._covered(box), box) for bad, box in places), key=lambda pair: pair[0])
+        cost, box = min(
+            ((bad + 1000 * self._covered(box) + _NEAR * self._crowded(box), box) for bad, box in places),
+            key=lambda pair: pair[0],
+        )
         self.boxes.append(box)
+        self.texts.append(box)
         return box, cost < 1000
+
+    def _crowded(self, box: Box) -> int:
+        """How many texts stand so near in the same row that they would be read as one."""
+        x0, y0, x1, y1 = box
+        return sum(x0 - _WORD < b[2] and b[0] < x1 + _WORD and y0 < b[3] and b[1] < y1 for b in self.texts)
 
     def _covered(self, box: Box) -> int:
         x0, y0, x1, y1 = box
@@ -45,7 +59,7 @@ def around(box: Box, wide: float, high: float, *, first: str) -> Iterator[Place]
         yield order[1] + gap, (cx - wide / 2, y0 - gap - high, cx + wide / 2, y0 - gap)
         for side, bad in ((1, 0), (-1, 3)):
             left = cx + 4 if side > 0 else cx - 4 - wide
-            start = 0 if first == "corner" else 14
+            start = {"corner": 0, "above": 22}.get(first, 14)  # below a gateway stand the texts of its flows
             yield start + bad + gap, (left, y1 + gap, left + wide, y1 + gap + high)
             yield 16 + bad + gap, (left, y0 - gap - high, left + wide, y0 - gap)
             out = x1 + gap if side > 0 else x0 - gap - wide

@@ -185,7 +185,7 @@ class _Sheet:
         x0, y0, x1, y1 = box
         plain = "\n".join(" ".join(line.split()) for line in text.strip().split("\n"))
         while True:
-            lines = self.wrap(plain, size, x1 - x0)
+            lines = (self.wrap if left else self._balanced)(plain, size, x1 - x0)
             fits = len(lines) * size * _LINE <= y1 - y0 + 1 and all(
                 self.measure(line, size) <= x1 - x0 + 0.5 for line in lines
             )
@@ -200,6 +200,20 @@ class _Sheet:
         for k, line in enumerate(lines):
             yield f'<tspan x="{_n(x)}" y="{_n(y + k * size * _LINE)}">{_escaped(line)}</tspan>'
         yield "</text>"
+
+    def _balanced(self, text: str, size: float, most: float) -> list[str]:
+        """As few lines as the width allows; of those the widest as narrow as can be, as people break a text."""
+        lines: list[str] = []
+        for paragraph in text.split("\n"):
+            part = narrower = self.wrap(paragraph, size, most)
+            while 1 < len(narrower) == len(part):
+                part = narrower
+                widest = max(self.measure(line, size) for line in part)
+                narrower = self.wrap(paragraph, size, widest - 0.01)
+                if max(self.measure(line, size) for line in narrower) >= widest:
+                    break
+            lines += part
+        return lines
 
 
 def _event(node: Node, box: Box) -> Iterator[str]:

@@ -129,7 +129,8 @@ class Chromium:
 
     def accepts(self, source: str) -> bool:
         """Whether Mermaid in the browser parses a source; what `validate` must agree with."""
-        script = f"mermaid.mermaidAPI.reset(), mermaid.parse({json.dumps(source)}).then(() => true, () => false)"
+        plain = "mermaid.initialize({ startOnLoad: false }), mermaid.mermaidAPI.reset()"  # not the limits of drawing
+        script = f"{plain}, mermaid.parse({json.dumps(source)}).then(() => true, () => false)"
         with self._lock:
             self._ready()
             return bool(self._evaluate(script, time.monotonic() + self._deadline))

@@ -65,6 +65,22 @@ def test_every_text_of_a_process_is_there_and_in_its_place(name: str) -> None:
         assert all(x0 <= t[1] and t[3] <= x1 and y0 <= t[2] and t[4] <= y1 for t in inside), node.text
 
 
+def test_lines_of_a_text_are_about_as_wide_as_each_other() -> None:
+    names = ("Ввод массива A", "Направить на экспертизу", "result = 1, i = 1", "Check report")
+    diagram = Diagram("bpmn", tuple(Node(f"n{i}", "task", name) for i, name in enumerate(names)))
+    lines = [line for line, *_ in texts(ET.fromstring(picture(diagram, width, wrap)))]
+    assert lines == ["Ввод", "массива A", "Направить на", "экспертизу", "result =", "1, i = 1", "Check report"]
+
+
+def test_a_text_of_a_flow_keeps_away_from_that_of_its_gateway() -> None:
+    nodes = (Node("a", "task", "A"), Node("g", "gateway_exclusive", "i <= n?"), Node("b", "task", "B"))
+    nodes += (Node("c", "task", "C"), Node("d", "task", "D"))
+    edges = (Edge("1", "a", "g"), Edge("2", "g", "b", "True"), Edge("3", "b", "d"), Edge("4", "d", "g"))
+    labels = layout(Diagram("bpmn", nodes, (*edges, Edge("5", "g", "c", "False")))).labels
+    one, other = labels["g"], labels["5"]
+    assert one[3] < other[1] - 20 or other[3] < one[1] - 20
+
+
 def test_every_symbol_and_mark_differs() -> None:
     marks = set()
     for kind in sorted(DRAWN):

@@ -1,4 +1,4 @@
-"""Formulas inside symbols, whose signs look like strokes: drawn by the native renderer, and read back."""
+"""Formulas inside symbols and beside them, whose signs look like strokes: drawn natively, and read back."""
 
 from __future__ import annotations
 
@@ -43,6 +43,29 @@ def read_back(studio, *texts: str) -> list[str]:
     ],
 )
 def test_signs_are_read(studio, texts):
+    assert read_back(studio, *texts) == sorted(text.replace(" ", "") for text in texts)
+
+
+def test_formulas_beside_gateways_are_read(studio):
+    texts = ("i <= n?", "a = 0?", "D < 0?")
+    nodes = [Node("s", "task", "Ввод a, b, c"), *(Node(f"g{i}", "gateway_exclusive", t) for i, t in enumerate(texts))]
+    nodes += [Node(f"t{i}", "task", f"Вывод корней {i}") for i in range(4)]
+    edges = [
+        Edge("e", "s", "g0"),
+        Edge("f", "g0", "g1", "Да"),
+        Edge("g", "g1", "g2", "Да"),
+        Edge("h", "g2", "t3", "Да"),
+    ]
+    edges += [Edge(f"n{i}", f"g{i}", f"t{i}", "Нет") for i in range(3)]
+    told = json.dumps(Diagram("bpmn", tuple(nodes), tuple(edges), language="ru").to_json())
+    found = VisionReader().describe(Image.open(io.BytesIO(studio.draw(told, "png").data))).diagram
+    gateways = [node.text for node in found.nodes if node.type == "gateway_exclusive"]
+    assert sorted(gateways) == sorted(texts)
+    assert "Ввод a, b, c" in {node.text for node in found.nodes}
+
+
+def test_a_formula_read_in_pieces_is_no_row_of_answers(studio):
+    texts = ("D = b² - 4ac", "Вывод корней", "Вывод массива")
     assert read_back(studio, *texts) == sorted(text.replace(" ", "") for text in texts)
 
 

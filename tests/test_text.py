@@ -18,7 +18,7 @@ from vision.ocr_tesseract import languages
 from vision.parts import Page, TextLine
 from vision.prepare import prepare
 from vision.text import TextReading, join_lines, read_grounds, read_text, reread
-from vision.text_language import alike, language_of, repair, same_script
+from vision.text_language import alike, language_of, listed, repair, same_script
 from vision.threads import each
 
 SANS = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
@@ -267,6 +267,20 @@ def test_without_language_data_latin_is_still_read(tmp_path: Path) -> None:
 )
 def test_letters_that_look_alike(word: str, prefer: str, want: str) -> None:
     assert repair(word, "ru" if prefer == "ru" else "en") == want
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("Ввод а, Ь, с", "Ввод a, b, c"),
+        ("точки А, B, С", "точки А, B, С"),
+        ("пункты а, б, в", "пункты а, б, в"),
+        ("подождать, а затем", "подождать, а затем"),
+        ("x, у, z", "x, y, z"),
+    ],
+)
+def test_lists_of_single_letters_are_in_one_script(text: str, want: str) -> None:
+    assert listed(text) == want
 
 
 def test_twins_without_certain_letters_follow_the_page() -> None:

@@ -1,8 +1,8 @@
-"""Formulas inside symbols: `i := i + 1`, `A[j] < A[k]?`, `x = -b / 2a`.
+"""Formulas inside symbols and beside them: `i := i + 1`, `A[j] < A[k]?`, `x = -b / 2a`.
 
 The first reading goes by words; signs such as `=`, `:=` and brackets look like strokes to it and are left out, and with
-them short lines as a whole. So rows of ink inside symbols that words explain only in part are cut out as they are and
-read once more. Knows lines, words and outlines, not what they mean.
+them short lines as a whole. So rows of ink inside symbols, and around short texts elsewhere, that words explain only in
+part are cut out as they are and read once more. Knows lines, words and outlines, not what they mean.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ LOWEST = 0.3  # units; lower pieces are dots and bars of a letter or sign
 SURE, MIXED = 0.8, 0.6  # of a reading by PP-OCR; by Tesseract, which reads signs less surely
 WHOLE = 0.75  # characters per piece of ink that a reading has at least
 LETTER = 36.0  # pixels of a row at which Tesseract reads
+SHORT = 12  # letters of a text beside symbols that may be a piece of a formula
+SPACE = 0.7  # units between the signs of a formula, at the most
+AROUND = 6.0  # units on either side of a text that the rest of its formula is looked for in
 
 Ints = NDArray[np.int32]
 
@@ -44,14 +47,14 @@ class _Row:
 def read_formulas(
     page: Page, shapes: Sequence[Shape], lines: Sequence[TextLine], language: Language
 ) -> tuple[TextLine, ...]:
-    """`lines`, those inside the shapes replaced where signs or all of a formula were left out."""
+    """`lines`, those inside the shapes or short replaced where signs or all of a formula were left out."""
     kept = list(lines)
-    looks = 0
-    for shape in shapes:
-        for row in _rows(page, shape, [line for line in kept if line.turn == 0 and share(line.box, shape.box) > 0.5]):
-            if looks == LOOKS:
-                return tuple(kept)
-            looks += 1
+    level = [line for line in lines if line.turn == 0]
+    rows = [row for s in shapes for row in _rows(page, s, [line for line in level if share(line.box, s.box) > 0.5])]
+    free = [line for line in level if not any(share(line.box, shape.box) > 0.5 for shape in shapes)]
+    rows += [row for line in free if (row := _around(page, line, free)) is not None]
+    for row in rows[:LOOKS]:
+        if all(any(old is line for line in kept) for old in row.told):  # not read already, from another of its texts
             line = _read(page, row, language)
             if line is not None:
                 kept = [old for old in kept if all(old is not other for other in row.told)] + [line]
@@ -63,15 +66,10 @@ def _rows(page: Page, shape: Shape, told: Sequence[TextLine]) -> list[_Row]:
     pieces = _pieces(page, shape)
     if not len(pieces):
         return []
-    unit = page.unit
-    explained = np.zeros(len(pieces), bool)
-    x, y = (pieces[:, 0] + pieces[:, 2]) / 2, (pieces[:, 1] + pieces[:, 3]) / 2
-    for word in [word for line in told for word in line.words or (Word(line.text, line.box, 1.0),)]:
-        x0, y0, x1, y1 = word.box
-        slack = 0.12 * unit
-        explained |= (x > x0 - slack) & (x < x1 + slack) & (y > y0 - 3 * slack) & (y < y1 + slack)
+    explained = _explained(pieces, told, page.unit)
     if explained.all():
         return []
+    unit = page.unit
     out = []
     for members in _grouped(pieces, unit):
         boxes = pieces[members]
@@ -83,6 +81,49 @@ def _rows(page: Page, shape: Shape, told: Sequence[TextLine]) -> list[_Row]:
         if own or abs((box[0] + box[2]) / 2 - middle) < 0.2 * (shape.box[2] - shape.box[0]):  # icons stand aside
             out.append(_Row(boxes, box, own))
     return out
+
+
+def _around(page: Page, line: TextLine, others: Sequence[TextLine]) -> _Row | None:
+    """The row of ink that a short text outside symbols is a piece of; None where words explain all of it."""
+    unit = page.unit
+    if len(line.text) > SHORT:
+        return None
+    x0, y0, x1, y1 = line.box
+    width, height = page.size
+    left, top = max(0, round(x0 - AROUND * unit)), max(0, round(y0 - 0.3 * unit))
+    right, bottom = min(width, round(x1 + AROUND * unit)), min(height, round(y1 + 0.3 * unit))
+    gray = page.gray[top:bottom, left:right]
+    if min(gray.shape) < 0.5 * unit:
+        return None
+    paper = np.full_like(gray, np.median(gray))
+    pieces = _ink(gray, paper, np.ones(gray.shape, np.uint8), unit) + np.array((left, top, left, top), np.int32)
+    pieces = pieces[pieces[:, 2] - pieces[:, 0] <= 1.2 * unit]  # wider ones are dashes
+    inside = (pieces[:, 0] < x1) & (pieces[:, 2] > x0)
+    while True:
+        if not inside.any():
+            return None
+        start, end = pieces[inside, 0].min(), pieces[inside, 2].max()
+        grown = (pieces[:, 0] < end + SPACE * unit) & (pieces[:, 2] > start - SPACE * unit)
+        if (grown == inside).all():
+            break
+        inside = grown
+    boxes = np.asarray(pieces[inside], np.int32)
+    box = (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
+    told = tuple(other for other in others if share(other.box, box) > 0.5)
+    if not told or _explained(boxes, told, unit).all():
+        return None
+    return _Row(boxes, box, told)
+
+
+def _explained(pieces: Ints, told: Sequence[TextLine], unit: float) -> NDArray[np.bool_]:
+    """(n,) which pieces stand in a word."""
+    explained = np.zeros(len(pieces), bool)
+    x, y = (pieces[:, 0] + pieces[:, 2]) / 2, (pieces[:, 1] + pieces[:, 3]) / 2
+    for word in [word for line in told for word in line.words or (Word(line.text, line.box, 1.0),)]:
+        x0, y0, x1, y1 = word.box
+        slack = 0.12 * unit
+        explained |= (x > x0 - slack) & (x < x1 + slack) & (y > y0 - 3 * slack) & (y < y1 + slack)
+    return explained
 
 
 def _pieces(page: Page, shape: Shape) -> Ints:
@@ -100,16 +141,21 @@ def _pieces(page: Page, shape: Shape) -> Ints:
     levels = gray[inner > 0]
     if not len(levels):
         return np.zeros((0, 4), np.int32)
-    ink = (cv2.absdiff(gray, np.full_like(gray, np.median(levels))) > DARKER).astype(np.uint8) & inner
+    return _ink(gray, np.full_like(gray, np.median(levels)), inner, page.unit) + np.array((x0, y0, x0, y0), np.int32)
+
+
+def _ink(gray: Bytes, paper: Bytes, inner: Bytes, unit: float) -> Ints:
+    """(n, 4) boxes of the pieces of ink no larger than letters that do not touch the rim of where `inner` is not 0."""
+    ink = (cv2.absdiff(gray, paper) > DARKER).astype(np.uint8) & inner
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    edge = labels[(inner > 0) & (cv2.erode(inner, np.ones((3, 3), np.uint8)) == 0)]
+    core = cv2.erode(inner, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
     boxes = np.asarray(stats[:, :4], np.int32)
     boxes[:, 2:] += boxes[:, :2]
     size = boxes[:, 2:] - boxes[:, :2]
-    good = (size[:, 1] <= TALLEST * page.unit) & (size[:, 0] <= WIDEST * page.unit) & (stats[:, 4] >= 4)
+    good = (size[:, 1] <= TALLEST * unit) & (size[:, 0] <= WIDEST * unit) & (stats[:, 4] >= 4)
     good[0] = False
-    good[np.unique(edge)] = False
-    return np.asarray(boxes[good] + (x0, y0, x0, y0), np.int32)
+    good[np.unique(labels[(inner > 0) & (core == 0)])] = False
+    return boxes[good]
 
 
 def _grouped(pieces: Ints, unit: float) -> list[list[int]]:
@@ -159,6 +205,7 @@ def _read(page: Page, row: _Row, language: Language) -> TextLine | None:
             return None
         text = " ".join(repair(word, language) for word in text.split())
     text = re.sub(r" *:= *", " := " if " " in text else ":=", text.replace("−", "-"))
+    text = re.sub(r",(?=[^\W\d])", ", ", text)
     box = (float(x0), float(y0), float(x1), float(y1))
     return TextLine(text, box, sure, (Word(text, box, sure),))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -35,8 +36,7 @@ def select(shapes: Sequence[Shape], lines: Sequence[TextLine], unit: float, host
             kept.append(c)
         elif c.outline == twin.outline == "circle" and size(c.box)[0] < 0.94 * size(twin.box)[0]:
             kept = [replace(k, double=True) if k is twin else k for k in kept]
-    worded = [s for s in kept if _has_words(s, lines)]
-    tasks = [s for s in worded if s.outline in BLANK and s.confidence > 0.9]
+    tasks = [s for s in kept if s.outline in BLANK and s.confidence > 0.9 and _holds_words(s, lines)]
     most = 4 * float(np.median([area(s.box) for s in tasks])) if len(tasks) > 2 else np.inf
     hosts = [s for s in kept if not any(inside(t.box, s.box) and area(t.box) > 0.02 * area(s.box) for t in tasks)]
     hosts = [s for s in hosts if s.outline not in BOXY or area(s.box) < most]  # larger ones are parts of lanes
@@ -115,6 +115,11 @@ def _holds_tail(host: Shape, shape: Shape, unit: float) -> bool:
 
 def _has_words(shape: Shape, lines: Sequence[TextLine]) -> bool:
     return any(share(line.box, shape.box) > 0.5 for line in lines)
+
+
+def _holds_words(shape: Shape, lines: Sequence[TextLine]) -> bool:
+    """Whether words are inside, and whole: letters themselves do not."""
+    return min((part for line in lines if (part := share(line.box, shape.box)) > 0.5), default=0.0) > 0.85
 
 
 def _is_gap(shape: Shape, others: Sequence[Shape], lines: Sequence[TextLine], unit: float) -> bool:
@@ -214,7 +219,7 @@ def _is_symbol(shape: Shape, smaller: Sequence[Shape], lines: Sequence[TextLine]
     most = {"circle": 8, "diamond": 12}.get(shape.outline, 0)  # between curved flows there are larger round spaces
     small = sure and max(size(shape.box)) < most * unit
     answers = len(words) > 1 and shape.fill is None and all(len(line.text) <= 4 for line in words)
-    if answers and not (small and _fills(words, shape)):
+    if answers and not (_fills(words, shape) and (small or _is_row(words, unit))):
         return False  # of a decision, in the space between its flows
     if words and shape.fill is None and not small and _astray(words, shape) and not _is_title(words, shape, unit):
         return False
@@ -261,6 +266,12 @@ def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
     if shape.outline in ("circle", "diamond"):
         return len(words) == 1 and len(words[0].text) >= 2 and slack < 0.6 * unit and share(box, shape.box) > 0.75
     return len(words) == 1 and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
+
+
+def _is_row(words: Sequence[TextLine], unit: float) -> bool:
+    """Whether words stand in one row close to each other: a formula, read in pieces."""
+    row = sorted((line.box for line in words), key=lambda box: box[0])
+    return all(b[0] - a[2] < 2.5 * unit and abs(a[3] - b[3]) < 0.4 * unit for a, b in pairwise(row))
 
 
 def _fills_length(words: Sequence[TextLine], shape: Shape) -> bool:

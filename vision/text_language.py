@@ -13,6 +13,7 @@ from diagram.kinds import Language
 _TWINS = "AАBВCСEЕHНKКMМOОPРTТXХYУaаcсeеoоpрxхyуkкuи"
 TO_CYRILLIC = {ord(_TWINS[i]): _TWINS[i + 1] for i in range(0, len(_TWINS), 2)}
 TO_LATIN = {ord(_TWINS[i + 1]): _TWINS[i] for i in range(0, len(_TWINS), 2)}
+_SOFT = str.maketrans("Ьь", "bb")  # no word is so short
 _SIGNS = frozenset("=<>+*/≤≥≠[]^")
 _HYPHENS = "-\u2010\u00ad"
 
@@ -105,6 +106,17 @@ def repair(word: str, prefer: Language) -> str:
         zero = "о" if cyrillic(word) else "o"
         word = word.replace("0", zero.upper() if word.replace("0", "").isupper() else zero)
     return word
+
+
+def listed(text: str) -> str:
+    """A text whose lists of single letters are Latin, where one of them is: "а, Ь, с" is "a, b, c"."""
+
+    def letters(found: re.Match[str]) -> str:
+        part = found[0].translate(_SOFT)
+        sure = any(latin(ch) and ord(ch) not in TO_CYRILLIC for ch in part)
+        return part.translate(TO_LATIN) if sure else found[0]
+
+    return re.sub(r"(?<!\w)[^\W\d_](?:, ?[^\W\d_])+(?!\w)", letters, text)
 
 
 def join_lines(lines: Sequence[str]) -> str:

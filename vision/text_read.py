@@ -18,7 +18,7 @@ from diagram.kinds import Language
 from vision import ocr_paddle, ocr_tesseract
 from vision.parts import Box, Bytes, TextLine, Word
 from vision.text_crop import LETTER, MARGIN, LineCrop
-from vision.text_language import alike, cyrillic, is_formula, latin, repair
+from vision.text_language import alike, cyrillic, is_formula, latin, listed, repair
 from vision.threads import each
 
 SURE = 0.85  # every word at least: no second opinion needed
@@ -63,8 +63,9 @@ class Reader:
         best = self._russian(crop) if spoken == "ru" and "rus" in self.tongues else self._latin(crop)
         if best is None:
             return None
-        words = tuple(replace(word, text=repair(word.text, spoken)) for word in best.words)
-        return replace(best, words=words, text=" ".join(word.text for word in words))
+        text = listed(" ".join(repair(word.text, spoken) for word in best.words))
+        words = tuple(replace(word, text=own) for word, own in zip(best.words, text.split(" "), strict=True))
+        return replace(best, words=words, text=text)
 
     def _latin(self, crop: LineCrop) -> TextLine | None:
         first = self.tesseract(crop, "eng") if "eng" in self.tongues else None
