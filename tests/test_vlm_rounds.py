@@ -16,8 +16,9 @@ pytestmark = pytest.mark.filterwarnings("default")
 from diagram.model import Diagram, Example, Node  # noqa: E402
 from tests.tiny_qwen import make  # noqa: E402
 from vlm.engine import Message  # noqa: E402
-from vlm.engines.native import Options, Way  # noqa: E402
+from vlm.engines.native import Loaded, Options, Way  # noqa: E402
 from vlm.engines.qwen import QwenEngine  # noqa: E402
+from vlm.engines.room import Room  # noqa: E402
 from vlm.memory import MemoryShortError  # noqa: E402
 from vlm.prompt import to_read  # noqa: E402
 from vlm.reply import SCHEMA  # noqa: E402
@@ -237,6 +238,17 @@ def test_a_limit_that_the_weights_exceed_leaves_no_way(folder):
     assert "DIASCRIBE_MAX_RAM" in engine.why or "the weights need" in engine.why
 
 
+@pytest.mark.parametrize("precision", ["bf16", "nf4"])
+def test_nothing_is_put_where_the_settings_allow_no_memory(folder, precision, monkeypatch):
+    """Even where our own count says that it fits: accelerate, which is told the limit, is then asked to think again."""
+    probe = QwenEngine(folder, Options(precision=precision, device="cpu"))
+    probe.load()
+    half = Room(import_stack()[0], "cpu", probe._model._room.weights / 2 / 2**30, 0)
+    monkeypatch.setattr(Loaded, "_reserve", lambda _: half)
+    with pytest.raises(MemoryShortError, match="the weights need"):
+        QwenEngine(folder, Options(precision=precision, device="cpu")).load()
+
+
 def test_the_share_that_is_loaded_is_told(folder):
     engine = QwenEngine(folder, OPTIONS)
     shares = []
@@ -252,13 +264,14 @@ from PIL import Image
 from pathlib import Path
 from vlm.engine import Message
 from vlm.engines.native import Options
+from vlm.engines.native import Loaded  # noqa: E402
 from vlm.engines.qwen import QwenEngine
 from vlm.memory import MemoryShortError
 
 engine = QwenEngine(Path(sys.argv[1]), Options(precision="bf16", device="cpu", least=4, most=16384, max_ram=64))
 small = [Message("user", ("Hi", Image.new("RGB", (60, 60))))]
 engine.generate(small, max_tokens=4)
-engine._model._budget = lambda: 1 << 50  # as if the forecast were wrong
+engine._model._room.for_requests = lambda: 1 << 50  # as if the forecast were wrong
 used = int(Path("/proc/self/statm").read_text().split()[0]) * 4096
 resource.setrlimit(resource.RLIMIT_AS, (used + (120 << 20),) * 2)
 try:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import io
 import math
+from typing import Final
 
 from PIL import Image
+
+_LONGEST: Final = 200  # times the other side
 
 
 def fitted(size: tuple[int, int], unit: int, least: int, most: int) -> tuple[int, int]:
     """Width and height of a picture of this size once prepared: sides are multiples of `unit`, least <= area <= most;
     where no such sides have its shape, the area is below `least`.
 
-    The arithmetic of Qwen's processors (`smart_resize`), but for sides more than 200 times as long as the other, which
-    those refuse.
+    The arithmetic of Qwen's processors and of qwen-vl-utils (`smart_resize`); those refuse sides more than 200 times as
+    long as the other, which are brought to 200 here.
     """
     width, height = (max(1, side) for side in size)
     w, h = (max(unit, round(side / unit) * unit) for side in (width, height))
@@ -25,7 +28,7 @@ def fitted(size: tuple[int, int], unit: int, least: int, most: int) -> tuple[int
         scale = math.sqrt(width * height / most)
         w, h = (max(unit, math.floor(side / scale / unit) * unit) for side in (width, height))
     longest = max(unit, most // unit // unit * unit)
-    return min(w, longest), min(h, longest)
+    return min(w, longest, _LONGEST * h), min(h, longest, _LONGEST * w)
 
 
 def flattened(image: Image.Image) -> Image.Image:

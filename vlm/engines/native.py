@@ -1,6 +1,7 @@
 """A model of transformers in memory: weights, tokenizer, image processor; what fits, and one round of replies.
 
-Loads from a folder, in NF4 (embeddings and head unquantised, the vision tower as asked) or bf16, with sdpa attention.
+Loads from a folder, in NF4 (embeddings and head unquantised, the vision tower as asked) or bf16, with sdpa attention,
+to one device, whose share of memory accelerate is told (`max_memory`).
 Knows nothing of turns between requests and of what to do when memory is short: that is `vlm.engines.qwen`.
 """
 
@@ -19,14 +20,14 @@ from PIL import Image
 
 from diagram.errors import EngineError, MissingDependencyError
 from vlm.engine import Message, Reply, Schema
-from vlm.engines.processors import BARE, processor
+from vlm.engines.processors import BARE, processor, resizer
+from vlm.engines.room import Room
 from vlm.engines.watch import Row, Watch
 from vlm.grammar import Grammar
 from vlm.memory import Estimate, Fit, Layout, MemoryShortError, fit, image_tokens, predict, weight_bytes
 from vlm.pictures import fitted, flattened, shrunk
 from vlm.stack import import_stack
 
-_RESERVE: Final = 512 << 20  # of free memory that is left to others: the driver, the desktop, the built-in reader
 _KEPT: Final = ["model.visual", "lm_head"]  # not quantised; leaving lm_head out of this list crashes where it is tied
 _OTHERS: Final = [
     "model.vision_tower",
@@ -128,9 +129,9 @@ class Loaded:
             self._config = self.transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)
             self._processor = processor(self.transformers, str(folder), self._config.model_type)
             self._counts_squares = "qwen" in self._config.model_type  # a token for each square of a picture
+            self._resized = resizer(options.unit)
             self._layout = self._measure()
-            self._check_weights_fit()
-            self._cap()
+            self._room = self._reserve()
             with _telling(self.transformers, told):
                 self._model = self._load(folder)
         except (EngineError, MissingDependencyError):
@@ -160,11 +161,16 @@ class Loaded:
         Raises:
             MemoryShortError: it does not, whatever is left out.
         """
-        return fit(messages, self._budget(), self.most, lambda tried, pixels: self._estimate(tried, pixels, max_tokens))
+        return fit(
+            messages,
+            self._room.for_requests(),
+            self.most,
+            lambda tried, pixels: self._estimate(tried, pixels, max_tokens),
+        )
 
     def fit_together(self, estimates: Sequence[Estimate]) -> bool:
         """Whether these fit into the free memory at once; shorter ones are filled up to the longest."""
-        return len(estimates) * max(one.working for one in estimates) <= self._budget()
+        return len(estimates) * max(one.working for one in estimates) <= self._room.for_requests()
 
     def run(self, jobs: Sequence[Job]) -> list[Reply]:
         """The replies of one round, in order. Without names and notes; rows tell what came and how it ended."""
@@ -245,10 +251,18 @@ class Loaded:
         loader = self._class()
         # "eager" holds whole matrices; it is left to towers that know nothing else, whose pictures have a fixed size.
         attention = "sdpa" if loader._supports_sdpa else {"text_config": "sdpa", "vision_config": "eager"}
-        model = loader.from_pretrained(
-            str(folder), dtype=self.torch.bfloat16, device_map={"": self._way.device}, attn_implementation=attention,
-            local_files_only=True, use_safetensors=True, **more,
-        )  # fmt: skip
+        room = {self.torch.cuda.current_device() if self._way.device == "cuda" else "cpu": self._room.for_weights()}
+        try:
+            model = loader.from_pretrained(
+                str(folder), dtype=self.torch.bfloat16, device_map="sequential", max_memory=room,
+                attn_implementation=attention, local_files_only=True, use_safetensors=True, **more,
+            )  # fmt: skip
+        except ValueError as error:
+            if "dispatched" in str(error):  # what bitsandbytes cannot do, and so says accelerate
+                raise self._room.short() from None
+            raise
+        if {weights.device.type for weights in model.parameters()} != {self._way.device}:  # some left on disk
+            raise self._room.short()
         if self._options.precision == "nf4" and not _is_nested(model):
             raise EngineError("the weights were not quantised twice", hint="use bitsandbytes 0.50")
         if self._options.lora is not None:
@@ -314,7 +328,8 @@ class Loaded:
             return shrunk(image, most)
         unit = self._options.unit
         size = fitted(image.size, unit, min(self._options.least * unit * unit, most), most)
-        return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0) if size != image.size else image
+        coarse = max(1, min(image.width // size[0], image.height // size[1]) // 3)  # of what is many times as large
+        return self._resized(image.reduce(coarse) if coarse > 1 else image, size)
 
     def _estimate(self, messages: Sequence[Message], pixels: int, max_tokens: int) -> Estimate:
         options = self._options
@@ -333,44 +348,15 @@ class Loaded:
         words = sum(len(self._processor.tokenizer(message.text)["input_ids"]) + 8 for message in messages)
         return predict(self._layout, pictures, words, max_tokens, nf4=nf4, tower_nf4=tower_nf4)
 
-    def _weights(self) -> int:
-        """Bytes of the weights."""
-        return weight_bytes(self._layout, nf4=self._options.precision == "nf4", tower_nf4=self._way.tower_nf4)
-
-    def _budget(self) -> int:
-        """Bytes that a request may take now, over the weights."""
-        free, limit = self._free(), self._limit()
-        if limit is None:
-            return free - _RESERVE
-        return min(free, int(limit * 2**30) - self._weights())
-
-    def _free(self) -> int:
-        if self._way.device == "cpu":
-            import psutil
-
-            return int(psutil.virtual_memory().available)
-        free, _ = self.torch.cuda.mem_get_info()
-        unused = self.torch.cuda.memory_reserved() - self.torch.cuda.memory_allocated()
-        return int(free + unused)
-
-    def _limit(self) -> float | None:
-        return self._options.max_ram if self._way.device == "cpu" else self._options.max_vram
-
-    def _check_weights_fit(self) -> None:
-        need = self._weights()
-        limit = self._limit()
-        have = self._free() - _RESERVE if limit is None else min(self._free(), int(limit * 2**30))
-        if need > have:
-            raise MemoryShortError(
-                f"the weights need {need / 2**30:.2f} GiB, {max(0, have) / 2**30:.2f} GiB are free",
-                hint="Use a smaller model or nf4, or allow more with DIASCRIBE_MAX_VRAM or DIASCRIBE_MAX_RAM.",
-            )
-
-    def _cap(self) -> None:
-        """Make torch itself refuse what goes beyond the limit, whatever the forecast says."""
-        if self._way.device == "cuda" and self._options.max_vram is not None:
-            _, total = self.torch.cuda.mem_get_info()
-            self.torch.cuda.set_per_process_memory_fraction(min(1.0, self._options.max_vram * 2**30 / total))
+    def _reserve(self) -> Room:
+        """The memory for it, where the weights fit."""
+        options, on_cpu = self._options, self._way.device == "cpu"
+        weights = weight_bytes(self._layout, nf4=options.precision == "nf4", tower_nf4=self._way.tower_nf4)
+        room = Room(self.torch, self._way.device, options.max_ram if on_cpu else options.max_vram, weights)
+        if weights > room.for_weights():
+            raise room.short()
+        room.cap()
+        return room
 
     def _measure(self) -> Layout:
         """The layout of the model, its weights counted on the meta device."""

@@ -1,7 +1,7 @@
 """What prepares the pictures and texts of a model: its tokenizer, its image processor, its template of conversations.
 
 Put together from the files of a model with Pillow in place of torchvision, and without what it would need for video and
-sound. Knows nothing of weights.
+sound; pictures come to their size through qwen-vl-utils where torchvision is sound. Knows nothing of weights.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+
+from PIL import Image
 
 from diagram.errors import EngineError
 
@@ -68,6 +70,26 @@ def processor(transformers: Any, folder: str, model_type: str) -> Any:
     if not template and model_type not in BARE:
         raise EngineError(f"{folder} has no chat template", hint="Fetch the model again.")
     return stills(**made, **_told_numbers(Path(folder), kind, made), chat_template=template)
+
+
+def resizer(unit: int) -> Callable[[Image.Image, tuple[int, int]], Image.Image]:
+    """What brings an RGB picture to a size that `vlm.pictures.fitted` gave for squares of `unit` pixels.
+
+    qwen-vl-utils, the image preparation that goes with the models. It imports torchvision; where that is broken, Pillow
+    does the same, to the pixel.
+    """
+    try:
+        from qwen_vl_utils.vision_process import fetch_image
+    except (ImportError, RuntimeError, OSError):
+        return lambda image, size: image.resize(size, Image.Resampling.BICUBIC)
+
+    def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        width, height = size
+        told = {"image": image, "resized_width": width, "resized_height": height}
+        made: Image.Image = fetch_image(told, image_patch_size=unit // 2)
+        return made if made.size == size else image.resize(size, Image.Resampling.BICUBIC)  # it has limits of its own
+
+    return resized
 
 
 def _told_processor(folder: Path) -> str | None:
