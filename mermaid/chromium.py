@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from diagram.errors import MissingDependencyError
 from mermaid import cdp
+from mermaid.glyphs import lacking, warning
 from mermaid.measure import FAMILY
 from mermaid.render import PLAIN, Format, Look, Picture, RenderError, RenderTimeoutError
 from mermaid.sanitize import UnsafeSvgError, picture_size, sanitize
@@ -145,15 +146,18 @@ class Chromium:
             raise RenderError(str(error)) from error
         if form == "svg":
             return Picture(svg.encode(), form, self.name)
+        lacked = lacking(svg)
+        notes = (warning(lacked),) if lacked else ()
         if form == "png":
             scale = min(look.scale, math.sqrt(MAX_PIXELS / (wide * high)))
             size = f"{max(1, round(wide * scale))}, {max(1, round(high * scale))}"
             data = self._evaluate(f"drawPng({json.dumps(svg)}, {size}, {json.dumps(look.background)})", deadline)
-            note = f"the picture is large: drawn at scale {scale:.2g} instead of {look.scale:g}"
-            return Picture(base64.b64decode(data), form, self.name, (note,) if scale < look.scale else ())
+            if scale < look.scale:
+                notes = (f"the picture is large: drawn at scale {scale:.2g} instead of {look.scale:g}", *notes)
+            return Picture(base64.b64decode(data), form, self.name, notes)
         self._evaluate(f"show({json.dumps(svg)}, {json.dumps(look.background)})", deadline)
         printed = self._page("Page.printToPDF", _paper(wide, high), deadline)
-        return Picture(base64.b64decode(printed["data"]), form, self.name)
+        return Picture(base64.b64decode(printed["data"]), form, self.name, notes)
 
     def _evaluate(self, expression: str, deadline: float) -> Any:
         params = {"expression": expression, "awaitPromise": True, "returnByValue": True}

@@ -28,9 +28,13 @@ class Lexicon:
     starts_if: re.Pattern[str]
     trailing_if: re.Pattern[str]
     yes_no: re.Pattern[str]
+    bare_answer: re.Pattern[str]
+    next_answer: re.Pattern[str]
+    loop_head: re.Pattern[str]
     while_: re.Pattern[str]
     while_not: re.Pattern[str]
     repeat: re.Pattern[str]
+    repeat_head: re.Pattern[str]
     repeat_steps: re.Pattern[str]
     trailing_until: re.Pattern[str]
     until: re.Pattern[str]
@@ -69,12 +73,19 @@ _RUSSIAN: Final = Lexicon(
     starts_if=_words(r"(?:а\s+|и\s+)?(?:если|в\s+случае,?\s+если|при\s+условии,?\s+что)\s+"),
     trailing_if=_words(r"(?P<body>[^?]+?),?\s+если\s+(?P<cond>[^,;:]+)$"),
     yes_no=_words(r"если\s+(?P<label>да|нет)\s*(?:,\s*то|,|:|\s[—–-]|\sто)\s+(?P<body>.+)"),
+    bare_answer=_words(r"(?P<label>да|нет)\s*(?::|[—–-]|→|->)\s+(?P<body>.+)"),
+    next_answer=_words(r"\s*[,;]\s+(?=(?:да|нет)\s*(?::|[—–-]|→|->)\s)"),
+    loop_head=_words(r"(?:пока|для\s+(?:каждого|каждой|каждому|всех)|повторя\w+|повторить)\b[^:;.]{1,200}:\s"),
     while_=_words(r"пока\s+(?P<cond>[^,:—]+?)\s*(?:,|:|\s—)\s*(?P<body>.*)"),
     while_not=_words(r"не\s+"),
     repeat=_words(
         r"(?:повторять|повторяем|повторите|повторить|выполнять|выполняем)\s*:?\s*(?P<body>.*?),?\s*"
         r"(?:(?P<until>до\s+тех\s+пор,?\s+пока\s+не|пока\s+не)|(?P<while>до\s+тех\s+пор,?\s+пока|пока)|"
         r"(?P<upto>до(?:\s+момента,?\s+когда)?))\s+(?P<cond>[^,;:]+)$"
+    ),
+    repeat_head=_words(
+        r"(?:повторять|повторяем|повторите|повторить|выполнять|выполняем),?\s+(?:(?P<until>до\s+тех\s+пор,?\s+пока\s+не|"
+        r"пока\s+не)|(?P<while>до\s+тех\s+пор,?\s+пока|пока))\s+(?P<cond>[^,;:]+):\s+(?P<body>.+)"
     ),
     repeat_steps=_words(rf"(?:повторять|повторить|повторяем)?\s*(?:шаги?|пункты?)\s+{_NUM}(?:\s*[-–—и]+\s*\d[\d.]*)?$"),
     trailing_until=_words(r"(?P<body>.+?),?\s+(?:до\s+тех\s+пор,?\s+пока\s+не|пока\s+не)\s+(?P<cond>[^,;:]+)$"),
@@ -141,11 +152,17 @@ _ENGLISH: Final = Lexicon(
     starts_if=_words(r"(?:and\s+|but\s+)?(?:if|in\s+case)\s+"),
     trailing_if=_words(r"(?P<body>[^?]+?),?\s+if\s+(?P<cond>[^,;:]+)$"),
     yes_no=_words(r"if\s+(?P<label>yes|no|not)\s*(?:,\s*then|,|:|\s[—–-]|\sthen)\s+(?P<body>.+)"),
+    bare_answer=_words(r"(?P<label>yes|no)\s*(?::|[—–-]|→|->)\s+(?P<body>.+)"),
+    next_answer=_words(r"\s*[,;]\s+(?=(?:yes|no)\s*(?::|[—–-]|→|->)\s)"),
+    loop_head=_words(r"(?:while|for\s+(?:each|every|all)|repeat)\b[^:;.]{1,200}:\s"),
     while_=_words(r"(?:while|as\s+long\s+as)\s+(?P<cond>[^,:—]+?)\s*(?:,|:|\s—|\s+do\b)\s*(?P<body>.*)"),
     while_not=_words(r"not\s+"),
     repeat=_words(
         r"(?:repeat|keep)\s*:?\s*(?P<body>.*?),?\s*(?:(?P<until>until)|(?P<while>while|as\s+long\s+as)|(?P<upto>up\s+to))"
         r"\s+(?P<cond>[^,;:]+)$"
+    ),
+    repeat_head=_words(
+        r"(?:repeat|keep\s+going),?\s+(?:(?P<until>until)|(?P<while>while|as\s+long\s+as))\s+(?P<cond>[^,;:]+):\s+(?P<body>.+)"
     ),
     repeat_steps=_words(rf"(?:repeat\s+)?(?:steps?|from\s+step)\s+{_NUM}(?:\s*(?:[-–—]|to|and|through)\s*\d[\d.]*)?$"),
     trailing_until=_words(r"(?P<body>.+?),?\s+until\s+(?P<cond>[^,;:]+)$"),

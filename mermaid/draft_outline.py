@@ -23,6 +23,7 @@ __all__ = ["read_outline"]
 
 _BLANK: Final = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")  # all that is no plain blank, no line end
 _DEEPEST: Final = 20
+_TITLE: Final = 8  # words
 _WRAPPED: Final = 40  # a line at least this long may go on in the next one
 _MARKED: Final = re.compile(
     r"(?P<indent>[ \t]*)(?:(?:шаг|этап|пункт|step|stage)\s+(?P<step>\d{1,4}(?:\.\d{1,4})*)\s?[.:)—–-]?|"
@@ -36,7 +37,8 @@ _CLOSES: Final = re.compile(  # ends of blocks in pseudo-code, which indents tel
 )
 _LISTED: Final = re.compile(  # «пока …: а; б» means the same as a list below the line
     r"(?P<indent>[ \t]*)(?P<head>(?:(?:\d+(?:\.\d+)*[.)]|[-*•–—])[ \t]+)?"
-    r"(?:пока|повторя\w+|повторить|выполня\w+,?\s+пока|while|repeat|параллельно|одновременно|in parallel|simultaneously"
+    r"(?:пока|для\s+(?:каждого|каждой|всех)|повторя\w+|повторить|выполня\w+,?\s+пока|while|repeat"
+    r"|for\s+(?:each|every|all)|параллельно|одновременно|in parallel|simultaneously"
     r"|at the same time)\b[^:;.\n]*):[ \t]+(?P<list>[^:;.\n]+(?:;[ \t]*[^:;.\n]+)+)[;.]?(?:[ \t]+(?P<rest>[^\n]+))?",
     re.IGNORECASE,
 )
@@ -121,6 +123,9 @@ def _items(text: str, warnings: Remarks, opens: Callable[[str], bool]) -> list[_
         after_blank = False
         wide = len(line) >= _WRAPPED
     first = next((i for i, item in enumerate(out) if item.marked), None)
+    if first is None and len(out) > 1 and 0 in before_blank and _is_title(out, opens):
+        warnings.note("heading", out[0].text)
+        del out[0]
     if first is not None:
         headings = {
             i
@@ -133,6 +138,13 @@ def _items(text: str, warnings: Remarks, opens: Callable[[str], bool]) -> list[_
             warnings.note("heading", out[i].text)
         out = [item for i, item in enumerate(out) if i not in headings]
     return out
+
+
+def _is_title(items: list[_Item], opens: Callable[[str], bool]) -> bool:
+    """Whether a few words stand above prose, of whole sentences."""
+    first, *rest = (item.text for item in items)
+    prose = all(text.endswith((".", "!", "?", ":")) for text in rest)
+    return prose and len(first.split()) <= _TITLE and not first.endswith((".", "!", "?", ";")) and not opens(first)
 
 
 def _width(indent: str) -> int:

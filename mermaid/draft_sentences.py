@@ -23,6 +23,8 @@ _ROLE: Final = re.compile(
     r"\[(?P<inner>[^\[\]\n]{1,80})\]\s*:?\s*(?P<a>\S.*)|(?P<outer>[^\W\d_][^:.!?;,→|«»\"“”]{0,50}):\s+(?P<b>\S.*)"
 )
 _EMPHASIS: Final = re.compile(r"\*\*(.+?)\*\*|__(.+?)__|`([^`]+)`")
+_AND: Final = re.compile(r"\s*[,;]\s+(?:(?:and|и|а)\s+)?|\s+(?:and|и)\s+")
+_STEP: Final = re.compile(r"(?:№|#)?\s?(?P<n>\d{1,4}(?:\.\d{1,4})*)")
 _COMMA: Final = re.compile(r"\s*(?:,|:|\s[—–-])\s+")
 
 
@@ -39,6 +41,8 @@ class SentenceReader:
         at = 0
         for gap in _BREAK.finditer(text):
             piece = text[at : gap.start()]
+            if gap[0].startswith(";") and self.words.loop_head.match(piece[:_LONGEST]):
+                continue  # what the loop does, up to the end of the sentence
             if gap[0].startswith(";") or not self.words.abbreviation.match(piece[-12:]):
                 out.append(piece)
                 at = gap.end()
@@ -114,6 +118,12 @@ class SentenceReader:
         answer = self.words.yes_no.match(text)
         if answer and out:
             return self._answer(capital(answer["label"]), answer["body"], out, role, depth)
+        bare = self.words.bare_answer.match(text)
+        if bare and (
+            (isinstance(last, Action) and last.text.endswith("?"))
+            or (isinstance(last, Choice) and last.question is not None and last.other is None)
+        ):
+            return self._answer(capital(bare["label"]), bare["body"], out, role, depth)
         if token and (token["else"] or token["elif"]):
             self.warnings.note("other_case", text)
         beside = self.words.meanwhile.match(text)
@@ -127,6 +137,12 @@ class SentenceReader:
         return False
 
     def _answer(self, label: str, body: str, out: list[Statement], role: str, depth: int) -> bool:
+        """Add what follows from an answer; "5, No -> 7" tells the other answer, too, and steps by their numbers."""
+        beside = self.words.next_answer.search(body)
+        if beside and depth <= _DEEPEST:
+            self._answer(label, body[: beside.start()], out, role, depth + 1)
+            self.read(body[beside.end() :], out, role, depth + 1)
+            return True
         place = self._own_else(body)
         if place and place["else"] and depth <= _DEEPEST:
             self._answer(label, body[: place.start()], out, role, depth + 1)
@@ -140,10 +156,12 @@ class SentenceReader:
         elif not (isinstance(last, Choice) and last.other is None):
             last = Choice([], None, "", role)
             out.append(last)
+        numbered = _STEP.fullmatch(body.strip(" .;"))
+        inner: list[Statement] = [Goto(numbered["n"], body)] if numbered else self._body(body, role, depth)
         if last.question is None:
-            last.other = self._body(body, role, depth)
+            last.other = inner
         else:
-            last.branches.append((label, self._body(body, role, depth)))
+            last.branches.append((label, inner))
         return True
 
     def _states(self, text: str, out: list[Statement], role: str, depth: int) -> None:
@@ -176,6 +194,11 @@ class SentenceReader:
         if trailing:
             out.append(Choice([(trailing["cond"], self._body(trailing["body"], role, depth))], role=role))
             return
+        head, colon, rest = text.partition(": ")
+        if colon and "?" not in head and words.starts_if.match(rest):
+            self.read(head, out, role, depth + 1)
+            self.read(rest, out, role, depth + 1)
+            return
         question = re.match(r"([^?]+\?)\s+(\S.*)", text)
         if question:
             out.append(Action(question[1], role))
@@ -193,6 +216,10 @@ class SentenceReader:
         match = words.each.match(text)
         if match:
             return [Loop(match["cond"], self._body(match["body"], role, depth), each=True, role=role)]
+        match = words.repeat_head.match(text)
+        if match:
+            body = self._body(match["body"], role, depth)
+            return [Loop(match["cond"], body, first=False, until=bool(match["until"]), role=role)]
         match = words.repeat.match(text) or words.trailing_until.match(text)
         if match:
             until = "while" not in match.re.groupindex or not match["while"]
@@ -204,7 +231,7 @@ class SentenceReader:
             said = match["body"]
             if match.re is words.repeat and said and not words.verb.match(said):
                 said = text[: match.end("body")].rstrip(" ,")  # «повторять проверку …»: the verb is the action
-                body: list[Statement] = [Action(capital(said), role)]
+                body = [Action(capital(said), role)]
             else:
                 body = self._body(said, role, depth) if said else []
             upto = "upto" in match.re.groupindex and bool(match["upto"])
@@ -247,8 +274,8 @@ class SentenceReader:
     def _body(self, text: str, role: str, depth: int) -> list[Statement]:
         out: list[Statement] = []
         text = text.strip(" ,.;:—–").lstrip("- ")
-        if text:
-            self.read(text, out, role, depth + 1)
+        for piece in re.split(r";\s+", text) if text else ():
+            self.read(piece, out, role, depth + 1)
         return out
 
     def _clause(self, text: str, out: list[Statement], role: str, depth: int) -> None:
@@ -270,6 +297,11 @@ class SentenceReader:
         if by_label:
             out.append(Goto(by_label["label"], text))
             return
+        for joint in _AND.finditer(text):
+            if joint.start() and self.words.stop.match(text[joint.end() :]):
+                self._clause(text[: joint.start()], out, role, depth)
+                self._clause(text[joint.end() :], out, role, depth)
+                return
         for jump in self.words.jump_after.finditer(text):
             rest = text[jump.end() :]
             if jump.start() and (self.words.goto.match(rest) or self.words.goto_label.match(rest)):
@@ -279,6 +311,8 @@ class SentenceReader:
         if depth <= _DEEPEST and self.words.starts_if.match(text):
             self.read(text, out, role, depth + 1)
             return
+        if any(token["else"] for token in self.words.tokens.finditer(text)):
+            self.warnings.note("other_case", text)
         step = self.words.step_word.match(text)
         number = step["n"] if step and step.end() < len(text) else ""
         if step and number:

@@ -111,6 +111,12 @@ _TYPES: Final[dict[DiagramKind, dict[_Kind, NodeType]]] = {
 }
 _MOST_JUMPS: Final = 10  # steps in a row that only lead on
 _ASSIGNS: Final = re.compile(r"\w{1,40}(?:\[[^\]]{0,40}\])?\s?(?:[:+*/-]?=|[<>≤≥≠])")
+_COMPARES: Final = frozenset({  # and other words that end no question
+    "the", "are", "was", "has", "for", "and", "not", "при", "для", "над", "под", "без", "или", "уже", "ещё", "все",
+    "below", "above", "over", "under", "less", "more", "greater", "fewer", "higher", "lower", "than", "least", "most",
+    "between", "from", "exceeds", "equals", "меньше", "больше", "ниже", "выше", "более", "менее", "свыше", "между",
+    "превышает", "равна", "равен", "равно", "составляет",
+})  # fmt: skip
 _VERB: Final[dict[Language, re.Pattern[str]]] = {
     "ru": re.compile(r"[а-яё]+(?:ет|ёт|ит|ют|ут|ят|ат)(?:ся)?"),
     "en": re.compile(r"[a-z]+s"),
@@ -211,8 +217,7 @@ class _Builder:
             self.edges.append((source, lambda: target, label))
 
     def action(self, action: Action, loose: _Loose) -> _Loose:
-        if not action.role:
-            self.subject(action)
+        self.subject(action)
         kind: _Kind = "subprocess" if action.inner else "start" if action.opens else "action"
         node = self.node(kind, action.text or self.start, loose)
         if action.inner:
@@ -222,11 +227,14 @@ class _Builder:
         return [(node, "")]
 
     def subject(self, action: Action) -> None:
-        """Take the role from «рекрутер оформляет …» where recruiters are known to have a role."""
+        """Take the role from «рекрутер: оформляет …», or from «рекрутер оформляет …» where no other is named, if
+        recruiters are known to have a role."""
         words = action.text.split(" ", 5)
         for count in range(1, min(len(words), 5)):
-            role = self.roles.get(" ".join(words[:count]).casefold())
-            if role and _VERB[self.language].fullmatch(words[count]):
+            name = " ".join(words[:count]).casefold()
+            role = self.roles.get(name.removesuffix(":"))
+            does = not action.role and _VERB[self.language].fullmatch(words[count])
+            if role and (name.endswith(":") or does):
                 self.role = role
                 action.text = capital(" ".join(words[count:]))
                 return
@@ -254,11 +262,12 @@ class _Builder:
         shared = 0
         while all(len(w) > shared + 1 and w[shared].casefold() == words[0][shared].casefold() for w in words):
             shared += 1
-        while shared and len(words[0][shared - 1]) <= 3:
+        while shared and (len(words[0][shared - 1]) <= 2 or words[0][shared - 1].casefold() in _COMPARES):
             shared -= 1  # «Сумма до?» asks nothing
         if not shared:
             return "", conditions
-        return capital(" ".join(words[0][:shared])) + "?", [" ".join(w[shared:]) for w in words]
+        skipped = shared + all(w[shared].casefold() in ("is", "are") for w in words)
+        return capital(" ".join(words[0][:shared])) + "?", [" ".join(w[skipped:]) for w in words]
 
     def opposite(self, labels: Sequence[str]) -> str:
         if len(labels) == 1:

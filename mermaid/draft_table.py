@@ -23,12 +23,28 @@ _COLUMNS: Final = {
     "number": {"№", "no", "no.", "#", "n", "№ п/п", "номер", "number", "id"},
     "step": {"шаг", "step", "действие", "action", "операция", "activity", "задача", "task", "описание", "description"},
     "role": {"роль", "role", "исполнитель", "участник", "ответственный", "actor", "who", "owner", "responsible", "кто"},
-    "next": {"далее", "next", "следующий шаг", "next step", "переход", "переходы", "go to", "следующий"},
+    "next": {
+        "далее",
+        "next",
+        "следующий шаг",
+        "next step",
+        "переход",
+        "переходы",
+        "go to",
+        "следующий",
+        "дальше",
+        "затем",
+        "then",
+        "что дальше",
+        "следующее действие",
+        "next action",
+    },
 }
 _RULE: Final = re.compile(r":?-+:?")
 _TARGET: Final = re.compile(
     r"(?:(?P<label>.+?)\s*(?:→|->|—|–|:|-)\s*)?(?:шаг\w*\s+|step\s+)?(?P<number>[^\W\d_]?\d[\w.]*?)\.?"
 )
+_NAMED: Final = re.compile(r"(?P<label>[^→]{1,80}?)\s*(?:→|->|=>|\s[—–-]|:)\s*(?P<name>\S.*)")
 _NOTHING: Final = {"—", "–", "-", "конец", "end", "нет", "none"}
 
 
@@ -195,6 +211,8 @@ class _Table:
             label = (match["label"] or "").strip('«»"“” ') if match else ""
             if number is None:
                 label, number = "", by_label.get(said.casefold())
+            if number is None and (named := _NAMED.fullmatch(said)):
+                label, number = named["label"].strip('«»"“” '), by_label.get(named["name"].strip('«»"“” ').casefold())
             if number is not None:
                 self.ledger.flow(("node", source), ("node", number), label)
             elif said and said.casefold() not in _NOTHING:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from mermaid import measure, routes
+from mermaid import glyphs, measure, routes
 from mermaid.entities import hidden, shown
 from mermaid.sanitize import UnsafeSvgError, picture_size, sanitize
 from mermaid.worker import Answer, Task, TaskError, limit, serve
@@ -42,8 +42,6 @@ _DOTTED: Final = re.compile(r"\.([A-Za-z_][\w-]*)")
 _QUOTED: Final = re.compile(r'\[[\w-]+="([^"]*)"\]')
 _RULE: Final = re.compile(r"([^{}@]+)\{[^{}]*\}")
 _KEYFRAMES: Final = re.compile(r"@(?:-webkit-)?keyframes[^{]*\{(?:[^{}]*\{[^{}]*\})*\s*\}")
-_BEYOND_FONT: Final = re.compile("[^\u0000-\u058f\u1e00-\u27bf\u2900-\u2bff\ufb00-\ufb06\ufffd]")
-"""Characters that the font beside this module has not; for these the system's fonts are loaded too."""
 
 
 def main(task: Task | None = None) -> None:
@@ -60,13 +58,11 @@ def render(request: Mapping[str, Any], body: bytes) -> Answer:
     source = body.decode("utf-8", "replace")
     if len(source) > MAX_TEXT:
         raise TaskError("too-large", f"the Mermaid source has {len(source)} characters, {MAX_TEXT} are allowed")
-    return finished(prune(draw(source, theme=request.get("theme") or "")), source, request, change=routes.mend)
+    return finished(prune(draw(source, theme=request.get("theme") or "")), request, change=routes.mend)
 
 
-def finished(
-    svg: str, text: str, request: Mapping[str, Any], *, change: Callable[[ET.Element], None] | None = None
-) -> Answer:
-    """The picture that is asked for, of an SVG. text: what stands in it, and more. change: see `sanitize`."""
+def finished(svg: str, request: Mapping[str, Any], *, change: Callable[[ET.Element], None] | None = None) -> Answer:
+    """The picture that is asked for, of an SVG. change: see `sanitize`."""
     wanted = request.get("format", "svg")
     try:
         svg = sanitize(svg, title=request.get("title", ""), description=request.get("description", ""), change=change)
@@ -79,8 +75,9 @@ def finished(
     if wanted == "png":
         scale = float(request.get("scale", 2.0))
         fitted = min(scale, math.sqrt(MAX_PIXELS / max(1.0, wide * high)))
-        return {"scale": fitted, "limited": fitted < scale}, png(svg, text, round(wide * fitted), background)
-    return {}, pdf(svg, wide, high, background)
+        said = {"scale": fitted, "limited": fitted < scale, "lacking": glyphs.lacking(svg)}
+        return said, png(svg, round(wide * fitted), background)
+    return {"lacking": glyphs.lacking(svg)}, pdf(svg, wide, high, background)
 
 
 def draw(source: str, *, theme: str = "") -> str:
@@ -146,9 +143,9 @@ def _rules(css: str) -> list[tuple[str, list[tuple[frozenset[str], tuple[str, ..
     return [*out, (css[at:], [])]
 
 
-def png(svg: str, source: str, width: int, background: str) -> bytes:
+def png(svg: str, width: int, background: str) -> bytes:
     """The SVG as PNG, `width` pixels wide. background: a CSS colour or "transparent"."""
-    plain = not _BEYOND_FONT.search(source)
+    plain = not glyphs.BEYOND_FONT.search(svg)
     return bytes(
         _resvg().svg_to_bytes(
             svg_string=svg,

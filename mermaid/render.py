@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from diagram.errors import DiascribeError, MissingDependencyError
+from mermaid.glyphs import warning
 from mermaid.pool import Pool, WorkerError
 
 Format = Literal["svg", "png", "pdf"]
@@ -109,6 +110,8 @@ class Native:
         warnings: tuple[str, ...] = ()
         if answer.get("limited"):
             warnings = (f"the picture is large: drawn at scale {answer['scale']:.2g} instead of {look.scale:g}",)
+        if answer.get("lacking"):
+            warnings += (warning(answer["lacking"]),)
         return Picture(data, format, self.name, warnings)
 
     def memory(self) -> int:

@@ -37,7 +37,7 @@ def draw(
     format: Annotated[  # noqa: A002 the option's name
         FormatName | None, typer.Option(help="What to write; default: what the ending of --out says, else svg.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="A file; for several inputs a folder. Default: stdout.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A file; for several inputs a folder; - or nothing: stdout.")] = None,
     direction: Annotated[Literal["TB", "LR"] | None, typer.Option(help="Top to bottom or left to right.")] = None,
     theme: Annotated[str, typer.Option(help="A Mermaid theme: default, neutral, forest, dark, base, neo …")] = "",
     scale: Annotated[float, typer.Option(min=0.1, max=10, help="Pixels of a PNG per CSS pixel.")] = 2.0,
@@ -54,6 +54,8 @@ def draw(
     from pipeline.cli import settings
     from pipeline.draw import DRAW_FORMATS, Studio, make_drafter
 
+    if out == Path("-"):
+        out = None
     suffix = out.suffix.lower().lstrip(".") if out and len(inputs) == 1 else ""
     chosen: Any = format or ("mmd" if suffix == "mermaid" else suffix if suffix in DRAW_FORMATS else "svg")
     if out is None and len(inputs) > 1:

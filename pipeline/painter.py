@@ -22,7 +22,7 @@ def paint(request: Mapping[str, Any], body: bytes) -> Answer:
         return native.render(request, body)
     text = body.decode()
     svg = picture(Diagram.from_json(json.loads(text)), measure.width, measure.wrap)
-    return native.finished(svg, text, request)
+    return native.finished(svg, request)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import re
+import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from PIL import Image
 
 from bpmn.layout import layout
 from bpmn.picture import DRAWN, drawable, picture
-from diagram.kinds import TRIGGERS
+from diagram.kinds import TRIGGERS, DiagramKind
 from diagram.model import Diagram, Edge, Lane, Node
 from mermaid.measure import width, wrap
 from mermaid.render import Look, Native, Picture, RenderError
@@ -79,6 +81,20 @@ def test_a_text_of_a_flow_keeps_away_from_that_of_its_gateway() -> None:
     labels = layout(Diagram("bpmn", nodes, (*edges, Edge("5", "g", "c", "False")))).labels
     one, other = labels["g"], labels["5"]
     assert one[3] < other[1] - 20 or other[3] < one[1] - 20
+
+
+@pytest.mark.parametrize("kind", ["bpmn", "flowchart"])
+@pytest.mark.parametrize("character", ["汉", "📦", "𓀀", "Ж"])
+def test_characters_without_a_font_are_told(kind: DiagramKind, character: str) -> None:
+    fonts = shutil.which("fc-list")
+    if fonts is None:
+        pytest.skip("fontconfig is not installed")
+    query = [fonts, f":charset={ord(character):x}", "family"]
+    has = bool(subprocess.run(query, capture_output=True, check=True).stdout.strip())
+    diagram = Diagram(kind, (Node("a", "task" if kind == "bpmn" else "process", f"Шаг {character}"),))
+    with Studio("native", workers=1, deadline=60) as studio:
+        warnings = studio.draw(json.dumps(diagram.to_json()), "png").warnings
+    assert [character in warning for warning in warnings] == ([] if has else [True])
 
 
 def test_every_symbol_and_mark_differs() -> None:

@@ -46,6 +46,58 @@ def test_numbered_steps_with_jumps_in_russian() -> None:
     assert {node.type for node in diagram.nodes} == {"process", "decision", "terminator"}
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("If paid, ship it and the process ends. Otherwise remind.", {"Ship it > End", "Paid? > Remind : No"}),
+        ("Проверить. Если неполный, отказать и завершить процесс.\nПодписать.", {"Отказать > Конец"}),
+        ("Show menu.\nRepeat until the user quits: run the command.", {"The user quits? > Run the command : No"}),
+        ("Повторять, пока не готово: доработать.", {"Готово? > Доработать : Нет"}),
+        ("Check it: if it passes, ship; otherwise mend it.", {"Check it > It passes?", "It passes? > Mend it : No"}),
+        ("1. In stock? Yes -> 2, No -> 3\n2. Pack\n3. End", {"In stock? > Pack : Yes", "In stock? > End : No"}),
+        ("Клиент дома? да: отдать; нет: вернуть", {"Клиент дома? > Отдать : Да", "Клиент дома? > Вернуть : Нет"}),
+        ("For each item: check it; pack it.\nShip.", {"Check it > Pack it", "Pack it > For each item"}),
+        (
+            "Ввод n. Пока i < n: если x > m, то m = x; i = i + 1. Вывод m.",
+            {"x > m? > i = i + 1 : Нет", "m = x > i = i + 1"},
+        ),
+        (
+            "If the sum is below 10, approve; else if the sum is below 99, ask the lead; else ask the board.",
+            {
+                "The sum? > Approve : below 10",
+                "The sum? > Ask the lead : below 99",
+                "The sum? > Ask the board : Otherwise",
+            },
+        ),
+    ],
+)
+def test_what_people_write_in_one_line(text: str, expected: set[str]) -> None:
+    drafted = draft(text)
+    assert expected <= edges(drafted.diagram), edges(drafted.diagram)
+    assert drafted.warnings == ()
+
+
+def test_a_title_above_prose_is_no_step() -> None:
+    drafted = draft("Процесс закупки\n\nРуководитель согласует заявку. Бухгалтерия платит.")
+    assert edges(drafted.diagram) == {"Руководитель согласует заявку > Бухгалтерия платит"}
+    assert "Процесс закупки" in drafted.warnings[0]
+
+
+def test_a_role_inside_a_condition_is_known() -> None:
+    diagram = draft("Врач: осматривает\nБригада: едет\nВрач: если плохо, то бригада: госпитализирует").diagram
+    assert roles(diagram)["Госпитализирует"] == "Бригада"
+
+
+def test_a_table_may_name_the_next_step() -> None:
+    text = (
+        "Шаг | Роль | Дальше\n--- | --- | ---\nДолги? | Деканат | да -> Погасить, нет -> Выдать\n"
+        "Погасить | Студент | Долги?\nВыдать | Деканат |"
+    )
+    drafted = draft(text)
+    assert edges(drafted.diagram) == {"Долги? > Погасить : да", "Долги? > Выдать : нет", "Погасить > Долги?"}
+    assert drafted.warnings == ()
+
+
 def test_sub_steps_lie_within_their_step() -> None:
     diagram = draft("1. Order\n2. Check payment\n   2.1. Find invoice\n   2.2. Compare\n3. End").diagram
     assert edges(diagram) == {"Order > Check payment", "Find invoice > Compare", "Check payment > End"}

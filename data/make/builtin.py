@@ -30,7 +30,7 @@ def draw(diagram: Diagram, theme: str, direction: Literal["TB", "LR"], zoom: flo
     source = emit(diagram, direction=direction, style="current")
     svg = native.prune(native.draw(source, theme=theme))
     paper = "#1f2020" if theme in native.DARK else "white"
-    shot = Image.open(io.BytesIO(native.png(svg, source, zoom, paper))).convert("RGB")
+    shot = Image.open(io.BytesIO(native.png(svg, zoom, paper))).convert("RGB")
     picture = Image.new("RGB", (shot.width + 2 * _MARGIN, shot.height + 2 * _MARGIN), paper)
     picture.paste(shot, (_MARGIN, _MARGIN))
     left, top = _corner(svg)
