@@ -19,6 +19,7 @@ from vision.parts import Box, Connector, Floats, Scene, Shape
 from vision.text_language import is_answer, other_answer
 
 FAR = 1e6
+Way = tuple[Floats, Floats]  # a flow: (n, 2) points along it, (n,) their share of its length
 Speech = Literal["answer", "question", "name", "event"]
 # units added to the way to a symbol
 NAME: dict[Speech, float] = {"answer": 1.0, "question": -0.6, "name": -0.4, "event": -0.8}
@@ -39,13 +40,14 @@ def assign(
     inner = [i for i, s in enumerate(scene.shapes) if s.outline == "diamond" and i in named]
     outside = OUTSIDE if len(inner) < 0.4 * sum(s.outline == "diamond" for s in scene.shapes) else OUTSIDE - {"diamond"}
     bare = [i for i, s in enumerate(scene.shapes) if i not in named and s.outline in outside]
+    ways = [dense(c.points) if len(c.points) > 1 else None for c in connectors]
     cost = np.full((len(blocks), len(bare) + len(connectors) + len(blocks)), FAR)
     for b, block in enumerate(blocks):
         speech = _speech(block.text)
         for k, i in enumerate(bare):
             cost[b, k] = _to_shape(block.box, scene.shapes[i], unit) + NAME[speech]
         for k, connector in enumerate(connectors):
-            cost[b, len(bare) + k] = _to_flow(block.box, connector, unit) + CONDITION[speech]
+            cost[b, len(bare) + k] = _to_flow(block.box, ways[k], unit) + CONDITION[speech]
             if not _decides(connector, scene):
                 cost[b, len(bare) + k] += UNDECIDED
         cost[b, len(bare) + len(connectors) + b] = 4.0 * block.confidence  # stays free
@@ -59,7 +61,7 @@ def assign(
             along[k - len(bare)] = blocks[b]
         else:
             free.append(blocks[b])
-    free = _find_decisions(free, along, scene, connectors, unit)
+    free = _find_decisions(free, along, scene, connectors, ways, unit)
     return beside, _answered(along, scene, connectors), free
 
 
@@ -78,7 +80,12 @@ def _answered(along: dict[int, Block], scene: Scene, connectors: Sequence[Connec
 
 
 def _find_decisions(
-    free: Sequence[Block], along: dict[int, Block], scene: Scene, connectors: Sequence[Connector], unit: float
+    free: Sequence[Block],
+    along: dict[int, Block],
+    scene: Scene,
+    connectors: Sequence[Connector],
+    ways: Sequence[Way | None],
+    unit: float,
 ) -> list[Block]:
     """Give answers that stand farther off to the flow they must belong to: the only one near that leaves a decision
     and bears none, while another flow out of that decision does. Writes to `along`; returns the blocks left."""
@@ -87,9 +94,9 @@ def _find_decisions(
     told = {leaves[k] for k in along}
     for block in free:
         near = {
-            k: _distance(block.box, c.points)[0]
-            for k, c in enumerate(connectors)
-            if _answers(block.text) and len(c.points) > 1 and _leaves_decision(c, scene) and k not in along
+            k: _distance(block.box, way)[0]
+            for k, (c, way) in enumerate(zip(connectors, ways, strict=True))
+            if _answers(block.text) and way is not None and _leaves_decision(c, scene) and k not in along
         }
         found = sorted((far, k) for k, far in near.items() if far < STRAY * unit and leaves[k] in told)
         if not found or (len(found) > 1 and found[1][0] < 1.5 * found[0][0]):
@@ -142,19 +149,18 @@ def _to_shape(box: Box, shape: Shape, unit: float) -> float:
     return value if value < 4 else FAR
 
 
-def _to_flow(box: Box, connector: Connector, unit: float) -> float:
+def _to_flow(box: Box, way: Way | None, unit: float) -> float:
     """Distance of a label to a flow in units; near the source end it is a little nearer."""
-    points = connector.points
-    if len(points) < 2:
+    if way is None:
         return FAR
-    distance, along = _distance(box, points)
+    distance, along = _distance(box, way)
     value = max(0.0, distance) / unit + 0.35 + 0.3 * along
     return value if value < 2.6 else FAR
 
 
-def _distance(box: Box, points: Floats) -> tuple[float, float]:
+def _distance(box: Box, way: Way) -> tuple[float, float]:
     """(smallest distance from the polyline to the box, where along it as a share of its length)."""
-    dots, at = dense(points)
+    dots, at = way
     dx = np.maximum(np.maximum(box[0] - dots[:, 0], dots[:, 0] - box[2]), 0)
     dy = np.maximum(np.maximum(box[1] - dots[:, 1], dots[:, 1] - box[3]), 0)
     distance = np.hypot(dx, dy)

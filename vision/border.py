@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from vision.parts import Box, Bytes, Floats, Outline, Page, Shape
+from vision.ranks import percentile
 from vision.rings import UNIT_CIRCLE, Ring, rings
 from vision.walls import Walls
 
@@ -160,7 +161,7 @@ def _border(page: Page, walls: Walls, wall: Bytes, contour: Floats) -> tuple[flo
     drawn = float(inked[:, : max(3, reach // 3)].any(1).mean()) > 0.4
     if not drawn or not starts.any():
         return 0.0, coverage
-    thin, usual = np.percentile(ends[starts], (25, 50))
+    thin, usual = (percentile(ends[starts], share) for share in (25, 50))
     return float(thin if thin < 0.6 * usual else usual), coverage  # a shadow lies along some of its sides
 
 

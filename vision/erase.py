@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 
 from vision.parts import Bytes, Connector, Floats, Page, Scene
+from vision.ranks import percentile
 
 FAINT = 26  # gray levels between paper and ink
+STEP = 1.0  # pixels along a stroke between two looks at its width
 
 
 def without_strokes(page: Page, scene: Scene, connectors: Sequence[Connector]) -> tuple[Bytes, Bytes]:
@@ -22,7 +24,7 @@ def without_strokes(page: Page, scene: Scene, connectors: Sequence[Connector]) -
     """
     kernel = max(5, round(0.8 * page.unit) | 1)
     paper = cv2.morphologyEx(page.gray, cv2.MORPH_CLOSE, np.ones((kernel, kernel), np.uint8))
-    ink = cv2.subtract(paper, page.gray) > FAINT
+    ink = np.asarray(cv2.subtract(paper, page.gray)) > FAINT
     mask = np.zeros(ink.shape, np.uint8)
     for points, stroke in _strokes(scene, connectors, page.unit):
         _mark(mask, ink, points, stroke)
@@ -57,38 +59,48 @@ def _mark(mask: Bytes, ink: np.ndarray, points: Floats, stroke: float) -> None:
     length = _lengths(points)
     if length[-1] < 2:
         return
-    at = np.arange(0.0, length[-1], 0.5)
+    at = np.arange(0.0, length[-1], STEP)
     steps = np.diff(points, axis=0)
     middle = np.stack([np.interp(at, length, points[:, 0]), np.interp(at, length, points[:, 1])], 1)
     segment = np.clip(np.searchsorted(length, at, side="right") - 1, 0, len(steps) - 1)
     along = steps[segment] / np.maximum(np.hypot(*steps[segment].T), 1e-6)[:, None]
     reach = int(np.ceil(1.5 * stroke)) + 4
     offsets = np.arange(-reach, reach + 1)
-    x = np.rint(middle[:, :1] - along[:, 1:] * offsets).astype(int)
-    y = np.rint(middle[:, 1:] + along[:, :1] * offsets).astype(int)
+    x = np.rint(middle[:, :1] - along[:, 1:] * offsets).astype(np.int32)
+    y = np.rint(middle[:, 1:] + along[:, :1] * offsets).astype(np.int32)
     height, width = ink.shape
-    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    dark = ink[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] & inside
+    inside = None
+    if min(x.min(), y.min()) < 0 or x.max() >= width or y.max() >= height:
+        inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+    place = y * width + x
+    dark = ink.ravel()[place]
+    if inside is not None:
+        dark &= inside
     # the run of ink nearest to the middle of the stroke
     slack = int(np.ceil(stroke / 2)) + 2
-    near = np.where(dark[:, reach - slack : reach + slack + 1], np.abs(np.arange(-slack, slack + 1)), 99)
-    start = near.argmin(1) + reach - slack
-    found = near.min(1) < 99
-    columns = np.arange(len(offsets))
+    nearest = np.array(sorted(range(reach - slack, reach + slack + 1), key=lambda at: (abs(at - reach), at)))
+    rows, columns = np.arange(len(at)), np.arange(len(offsets), dtype=np.int16)
+    first = dark[:, nearest].argmax(1)
+    start = nearest[first]
+    found = dark[rows, start]
     light = ~dark
-    low = np.where(light & (columns < start[:, None]), columns, -1).max(1) + 1
-    high = np.where(light & (columns > start[:, None]), columns, len(offsets)).min(1) - 1
+    before, after = light & (columns < start[:, None]), light & (columns > start[:, None])
+    low = np.where(before.any(1), len(offsets) - before[:, ::-1].argmax(1), 0)
+    high = np.where(after.any(1), after.argmax(1), len(offsets)) - 1
     run = high - low + 1
-    usual = float(np.percentile(run[found], 40)) if found.any() else 0.0  # blur makes a stroke wider
+    usual = percentile(run[found], 40) if found.any() else 0.0  # blur makes a stroke wider
     alone = found & (run <= max(1.4 * stroke + 2, min(usual + 1.5, 3 * stroke + 4)))
     if not alone.any():
         return
     # where letters touch the stroke, it runs on between its edges as they are before and behind
-    rows, clear = np.arange(len(at)), np.flatnonzero(alone)
+    clear = np.flatnonzero(alone)
     left, right = np.rint(np.interp(rows, clear, low[alone])), np.rint(np.interp(rows, clear, high[alone]))
     wide = right - left >= 3
     left, right = left + wide, right - wide  # its blurred edges close the letters
     touched = found & ~alone & ((low >= left - 2) | (high <= right + 2))
-    own = (columns >= np.where(alone, low - 1, left)[:, None]) & (columns <= np.where(alone, high + 1, right)[:, None])
-    own &= inside & (alone | touched)[:, None]
-    mask[y[own], x[own]] = 255
+    begin, end = (np.where(alone, *pair).astype(np.int16)[:, None] for pair in ((low - 1, left), (high + 1, right)))
+    own = (columns >= begin) & (columns <= end) & (alone | touched)[:, None]
+    if inside is not None:
+        own &= inside
+    mask.ravel()[place[own]] = 255

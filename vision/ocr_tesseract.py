@@ -44,7 +44,12 @@ class Piece:
 
 def data_folder() -> Path | None:
     """The folder with `*.traineddata`, or None."""
-    chosen = os.environ.get("TESSDATA_PREFIX")
+    return _folder(os.environ.get("TESSDATA_PREFIX"))
+
+
+@lru_cache(maxsize=4)
+def _folder(chosen: str | None) -> Path | None:
+    """Looked for once: it is asked for with every line."""
     folders = (chosen, str(Path(chosen) / "tessdata")) if chosen else FOLDERS
     for folder in folders:
         if any(Path(folder).glob("*.traineddata")):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.parts import Box, Floats, Page
+from vision.ranks import percentile
 
 ANGLES = np.linspace(0, 2 * np.pi, 72, endpoint=False)
 UNIT_CIRCLE = np.stack([np.cos(ANGLES), np.sin(ANGLES)], 1)
@@ -55,7 +56,7 @@ def rings(page: Page, centre: Floats, radius: float) -> Ring | None:
     ys = np.clip(np.round(at[..., 1]).astype(int), 0, height - 1)
     grey = page.rgb[ys, xs].min(-1).astype(float)  # (radii, angles)
     profile = np.median(grey, axis=1)
-    paper = float(np.percentile(profile[radii > 0.4 * radius], 90))
+    paper = percentile(profile[radii > 0.4 * radius], 90)
     dark = float(profile[(radii > 0.6 * radius) & (radii < 1.25 * radius)].min())
     if paper - dark < 18:
         return None

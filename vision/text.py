@@ -19,6 +19,7 @@ import numpy as np
 from diagram.kinds import Language
 from vision import ocr_paddle
 from vision.parts import Box, Bytes, Page, TextLine
+from vision.ranks import percentile_within
 from vision.text_case import lowered
 from vision.text_crop import LineCrop, photo_crop
 from vision.text_ink import Marks, even_light, find_marks, is_noisy
@@ -162,7 +163,7 @@ def _inside(page: Page, reader: Reader, box: Box, spoken: Language, erase: Bytes
     if x1 - x0 < 4 or y1 - y0 < 4:
         return ()
     gray = page.gray[y0:y1, x0:x1]
-    paper = int(np.median(gray))
+    paper = int(percentile_within(gray, None, 50))
     if erase is not None:
         gray = gray.copy()
         gray[cv2.dilate(erase[y0:y1, x0:x1], np.ones((3, 3), np.uint8)) > 0] = paper

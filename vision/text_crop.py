@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from vision.parts import Box, Bytes, Page
+from vision.ranks import percentile_within
 from vision.text_ink import Ints, Marks
 from vision.text_lines import MarkLine
 
@@ -83,14 +84,16 @@ class LineCrop:
         if mask.shape != gray.shape:
             mask = cv2.resize(mask, (gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_NEAREST)
             mask = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-        own = mask > 0
-        paper = 255.0 if own.all() and not whole else float(np.median(gray if whole else gray[~own]))
-        ink = float(np.percentile(gray[own], 5))
+        around = None if whole else np.asarray(cv2.compare(mask, 0, cv2.CMP_EQ), np.uint8)
+        empty = around is not None and not cv2.countNonZero(around)
+        paper = 255.0 if empty else percentile_within(gray, around, 50)
+        ink = percentile_within(gray, mask, 5)
         stretch = 247.0 / max(paper - ink, 20.0)
         table = np.clip((np.arange(256) - ink) * stretch + 8, 0, 255)
         table[table > 235] = 255
         picture = cv2.LUT(gray, table.astype(np.uint8))
-        picture[~own] = 255
+        if around is not None:
+            picture = cv2.bitwise_or(picture, around)
         picture = self._level(picture)
         size = letter / max(self.height, 1.0)
         if not 0.9 < size < 1.1 or letter != LETTER:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.ranks import percentile
 from vision.text_ink import Ints, Marks
 
 Bools = NDArray[np.bool_]
@@ -144,7 +145,7 @@ def _finish(marks: Marks, group: Ints, turned: bool) -> MarkLine:
     part = marks.boxes[group]
     box = (int(part[:, 0].min()), int(part[:, 1].min()), int(part[:, 2].max()), int(part[:, 3].max()))
     sizes = part[:, 2] - part[:, 0] if turned else part[:, 3] - part[:, 1]
-    return MarkLine(np.sort(group), box, float(np.percentile(sizes, 75)), turned)
+    return MarkLine(np.sort(group), box, percentile(sizes, 75), turned)
 
 
 def _adopt(marks: Marks, lines: list[MarkLine]) -> list[MarkLine]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from vision.ink import strongest
 from vision.parts import Bytes, Page, TextLine
+from vision.ranks import percentile_within
 from vision.regions import small
 from vision.threads import together
 
@@ -63,7 +64,7 @@ def _without_light_words(page: Page, lines: Sequence[TextLine]) -> Bytes:
     for line in lines:
         x0, y0, x1, y1 = (max(0, round(v) + grow) for v, grow in zip(line.box, (-2, -2, 2, 2), strict=True))
         gray = page.gray[y0:y1, x0:x1]
-        if not gray.size or float(np.median(gray)) > paper - LIGHTER:
+        if not gray.size or percentile_within(gray, None, 50) > paper - LIGHTER:
             continue
         ground = np.median(page.rgb[y0:y1, x0:x1], axis=0 if line.turn else 1, keepdims=True)
         level = ground @ np.array((0.299, 0.587, 0.114))
@@ -128,8 +129,8 @@ def _strokes(rgb: Bytes, unit: float) -> tuple[Bytes, Bytes, Bytes]:
 def _ringing(slope: Bytes, ink: Bytes, beside: Bytes) -> float:
     """Usual slope near strokes where compression has left its waves, in grey levels (0 for clean exports)."""
     near = cv2.subtract(cv2.dilate(ink, np.ones((13, 13), np.uint8)), beside)
-    values = slope[::2, ::2][near[::2, ::2] > 0]
-    return float(np.percentile(values, 75)) if len(values) else 0.0
+    slope, near = (np.ascontiguousarray(part[::2, ::2]) for part in (slope, near))
+    return percentile_within(slope, near, 75) if cv2.countNonZero(near) else 0.0
 
 
 def _noise(gray: Bytes) -> float:
