@@ -177,10 +177,19 @@ async def waited(answer: asyncio.Future[Any], request: Request) -> None:
     Raises:
         AbandonedError: the client has gone.
     """
-    while not answer.done():
-        await asyncio.wait((answer,), timeout=1.0)
-        if not answer.done() and await request.is_disconnected():
-            raise AbandonedError("the client has gone")
+    gone = asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+    if not answer.done():
+        raise AbandonedError("the client has gone")
+
+
+async def _gone(request: Request) -> None:
+    """Return when the client has gone; for requests whose body is here."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def shared(request: Request) -> App:

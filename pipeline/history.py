@@ -13,7 +13,7 @@ import time
 import unicodedata
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from diagram.errors import DiascribeError
@@ -162,16 +162,16 @@ class History:
 
     def find(self, chosen: Filter, limit: int = 50, offset: int = 0) -> tuple[int, list[Entry]]:
         """How many there are, and some of them, newest first."""
-        import sqlalchemy as sa
-
-        from pipeline.storage.schema import RESULTS
-
         with self._database.read() as connection:
-            where = _where(chosen, connection.dialect.name)
-            total = connection.scalar(sa.select(sa.func.count()).select_from(RESULTS).where(*where)) or 0
-            rows = connection.execute(
-                _entries().where(*where).order_by(RESULTS.c.number.desc()).limit(min(limit, MOST)).offset(offset)
-            ).all()
+            dialect = connection.dialect.name
+            sought = _sought(chosen, dialect)
+            if sought is None:
+                return 0, []
+            count, page = _listing(dialect, frozenset(sought))
+            limit = min(limit, MOST)
+            rows = connection.execute(page, {**sought, "limit": limit, "offset": offset}).all()
+            whole = len(rows) < limit and (rows or not offset)  # this page is the last: no need to count
+            total = offset + len(rows) if whole else connection.scalar(count, sought) or 0
         return total, [_entry(row) for row in rows]
 
     def each(self, chosen: Filter) -> Iterator[tuple[Entry, dict[str, Any]]]:
@@ -181,12 +181,14 @@ class History:
         last: int | None = None
         while True:
             with self._database.read() as connection:
-                where = _where(chosen, connection.dialect.name)
+                dialect = connection.dialect.name
+                sought = _sought(chosen, dialect)
+                if sought is None:
+                    return
+                asked = _entries(description=True).where(*_where(dialect, frozenset(sought)))
                 if last is not None:
-                    where.append(RESULTS.c.number < last)
-                rows = connection.execute(
-                    _entries(description=True).where(*where).order_by(RESULTS.c.number.desc()).limit(50)
-                ).all()
+                    asked = asked.where(RESULTS.c.number < last)
+                rows = connection.execute(asked.order_by(RESULTS.c.number.desc()).limit(50), sought).all()
             for row in rows:
                 yield _entry(row), json.loads(row.description)
             if not rows:
@@ -277,43 +279,60 @@ def _lasting(description: Mapping[str, Any]) -> bool:
 
 
 def _entries(*, description: bool = False) -> Select[Any]:
+    """Columns as `_entry` takes them, then the number, and the description where it is wanted."""
     import sqlalchemy as sa
 
     from pipeline.storage.schema import RESULTS, UPLOADS
 
-    columns = [column for column in RESULTS.c if description or column.name != "description"]
-    return sa.select(*columns, UPLOADS.c.size).join(UPLOADS, UPLOADS.c.sha == RESULTS.c.sha)
+    names = (one.name for one in fields(Entry) if one.name != "size")
+    more = (RESULTS.c.description,) if description else ()
+    columns = (*(RESULTS.c[name] for name in names), UPLOADS.c.size, RESULTS.c.number, *more)
+    return sa.select(*columns).join(UPLOADS, UPLOADS.c.sha == RESULTS.c.sha)
 
 
 def _entry(row: Any) -> Entry:
-    return Entry(
-        row.id, row.created, row.used, row.name, row.kind, row.language, row.engine, row.title, row.nodes, row.edges,
-        row.warnings, row.sha, row.size,
-    )  # fmt: skip
+    return Entry(*row[:13])
 
 
-def _where(chosen: Filter, dialect: str) -> list[Any]:
+@functools.cache
+def _listing(dialect: str, given: frozenset[str]) -> tuple[Any, Any]:
+    """What counts the results sought and what lists a page of them; made once, as that takes longer than asking."""
     import sqlalchemy as sa
 
     from pipeline.storage.schema import RESULTS
 
-    where: list[Any] = []
-    if chosen.kind:
-        where.append(RESULTS.c.kind == chosen.kind)
-    if chosen.language:
-        where.append(RESULTS.c.language == chosen.language)
+    where = _where(dialect, given)
+    page = _entries().where(*where).order_by(RESULTS.c.number.desc())
+    return (
+        sa.select(sa.func.count()).select_from(RESULTS).where(*where),
+        page.limit(sa.bindparam("limit", type_=sa.Integer)).offset(sa.bindparam("offset", type_=sa.Integer)),
+    )
+
+
+def _where(dialect: str, given: frozenset[str]) -> list[Any]:
+    """Conditions on the values that are given, by name, as `_sought` makes them."""
+    import sqlalchemy as sa
+
+    from pipeline.storage.schema import RESULTS
+
+    where: list[Any] = [RESULTS.c[name] == sa.bindparam(name) for name in sorted(given - {"words"})]
+    if "words" in given:
+        match = "results_words MATCH :words" if dialect == "sqlite" else "words @@ CAST(:words AS tsquery)"
+        found = sa.text(f"SELECT rowid FROM results_words WHERE {match}")  # noqa: S608 one of two
+        where.append(RESULTS.c.number.in_(found.columns(sa.column("rowid", sa.Integer))))
+    return where
+
+
+def _sought(chosen: Filter, dialect: str) -> dict[str, Any] | None:
+    """Values that results must have; None where none can."""
+    sought: dict[str, Any] = {"kind": chosen.kind, "language": chosen.language}
     if chosen.query.strip():
         stems = [_stem(word) for word in _words(chosen.query)][:20]
         if not stems:
-            return [sa.false()]
-        if dialect == "sqlite":
-            sought = " ".join(f'"{stem}"*' for stem in stems)
-            match = sa.text("SELECT rowid FROM results_words WHERE results_words MATCH :sought")
-        else:
-            sought = " & ".join(f"'{stem}':*" for stem in stems)
-            match = sa.text("SELECT rowid FROM results_words WHERE words @@ CAST(:sought AS tsquery)")
-        where.append(RESULTS.c.number.in_(match.bindparams(sought=sought).columns(sa.column("rowid", sa.Integer))))
-    return where
+            return None
+        sqlite = " ".join(f'"{stem}"*' for stem in stems)
+        sought["words"] = sqlite if dialect == "sqlite" else " & ".join(f"'{stem}':*" for stem in stems)
+    return {name: value for name, value in sought.items() if value}
 
 
 def _text_of(name: str, description: Mapping[str, Any]) -> str:

@@ -164,10 +164,11 @@ async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 def told(entry: Entry) -> dict[str, Any]:
     """An entry as clients see it."""
+    created = moment(entry.created)
     return {
         "id": entry.id,
-        "created": moment(entry.created),
-        "used": moment(entry.used),
+        "created": created,
+        "used": created if entry.used == entry.created else moment(entry.used),
         "name": entry.name,
         "kind": entry.kind,
         "language": entry.language,
