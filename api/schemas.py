@@ -1,4 +1,8 @@
-"""What goes in and out, as pydantic models; the OpenAPI is made of these. `GRAPH` is the data contract of `diagram`."""
+"""What goes in and out where pictures are read and diagrams drawn, as pydantic models; the OpenAPI is made of these.
+
+`Graph` is the data contract of `diagram`. Training diagrams: `schemas_examples`; the machine and models:
+`schemas_operations`.
+"""
 
 from __future__ import annotations
 
@@ -241,87 +245,6 @@ class SearchOut(BaseModel):
     results: list[Hit]
 
 
-class ExampleGiven(Given):
-    """A training diagram to take in. graph: as `/v1/describe` answers it, corrected; more fields do no harm."""
-
-    graph: str | dict[str, Any] = Field(
-        description="The graph: an object in JSON, its text in a form.",
-        examples=[{"kind": "flowchart", "language": "en", "nodes": [], "edges": [], "lanes": []}],
-    )
-    id: str = Field(default="", max_length=80, pattern=r"^[\w.-]*$", description="Unset: made from the picture.")
-    title: str = Field(default="", max_length=1000)
-    process: str = Field(default="", max_length=200, description="Pictures of one process have one name.")
-    source: str = Field(default="", max_length=1000)
-    licence: str = Field(default="", max_length=200)
-    replace: bool = Field(default=False, description="Take the place of the own example of this id.")
-
-
-class ExampleRow(BaseModel):
-    """A training diagram. split: only those of "train" are ever found. own: added here, and can be removed."""
-
-    id: str
-    title: str
-    language: str
-    kind: str
-    process: str
-    source: str
-    licence: str
-    split: str
-    own: bool
-
-
-class ExampleWhole(ExampleRow):
-    """A training diagram with all that is known of it."""
-
-    description: str
-    graph: Graph | None
-
-
-class ExampleAdded(ExampleWhole):
-    """near: the id of the example that it nearly equals, if any; then it may be kept for measuring, as that one is."""
-
-    near: str | None
-
-
-class ExamplesOut(BaseModel):
-    """Training diagrams; total: without limit and offset."""
-
-    total: int
-    examples: list[ExampleRow]
-
-
-class IndexChange(BaseModel):
-    """What was done to the index: examples in it now, newly embedded, kept, removed."""
-
-    examples: int
-    embedded: int
-    kept: int
-    removed: int
-
-
-class BuildOut(BaseModel):
-    """The last build. done, of: examples; started: seconds since 1970."""
-
-    state: Literal["none", "running", "done", "failed"]
-    done: int
-    of: int
-    error: str
-    started: float
-    seconds: float
-
-
-class IndexState(BaseModel):
-    """The index of training diagrams; built: null where that is not known. findable: examples that it should hold."""
-
-    kind: str
-    built: bool | None
-    examples: int | None
-    embedder: str | None
-    built_at: str | None
-    findable: int
-    build: BuildOut
-
-
 class DrawOut(BaseModel):
     """A drawing with what is known of it. content: text, or base64 where `encoding` says so."""
 
@@ -359,76 +282,6 @@ class VerdictOut(BaseModel):
     repairs: list[str]
     warnings: list[str]
     source: str
-
-
-class HealthOut(BaseModel):
-    """The process is alive."""
-
-    status: str
-    model_loaded: bool
-    timestamp: float
-
-
-class Readers(BaseModel):
-    """Reading processes: how many there are to be, how many are ready."""
-
-    workers: int
-    ready: int
-
-
-class IndexOut(BaseModel):
-    """The index of training diagrams; built: null where that is not known without asking a server."""
-
-    kind: str
-    built: bool | None
-    examples: int | None = None
-
-
-class ReadyOut(BaseModel):
-    """Whether requests can be served now. uptime: seconds."""
-
-    ready: bool
-    readers: Readers
-    index: IndexOut
-    disk_free_gb: float
-    uptime: float
-
-
-class FindingOut(BaseModel):
-    """One thing that is installed here, or is not. mend: the command that mends it, "" where there is none."""
-
-    state: Literal["ok", "missing", "note"]
-    text: str
-    mend: str
-
-
-class DoctorOut(BaseModel):
-    """What `diascribe doctor` finds on this machine."""
-
-    findings: list[FindingOut]
-
-
-class Card(BaseModel):
-    """A graphics card; memory in GiB, of all programs that use it."""
-
-    name: str
-    memory_used_gb: float
-    memory_total_gb: float
-
-
-class LoadOut(BaseModel):
-    """How busy the machine and the readers are."""
-
-    cpu_percent: float
-    memory_percent: float
-    memory_used_gb: float
-    memory_total_gb: float
-    workers: int
-    ready: int
-    busy: int
-    waiting: int
-    seconds_per_request: float
-    gpus: list[Card]
 
 
 class Turn(BaseModel):
@@ -469,51 +322,3 @@ class Answer(BaseModel):
     tokens: int | None
     notes: list[str]
     timings: Seconds
-
-
-class AutoOut(BaseModel):
-    """What "auto" means here, and why."""
-
-    engine: str
-    why: str
-
-
-class ModelRow(BaseModel):
-    """A model of the registry and how it stands. done, total: bytes of a download; loaded: share in memory, 0 to 1."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: str
-    name: str
-    repository: str
-    kind: str
-    run: str
-    licence: str
-    commercial: bool | None
-    parameters: float | None
-    good_for: list[str]
-    state: Literal["server", "absent", "downloading", "here", "loading", "ready", "failed"]
-    done: int
-    total: int
-    loaded: float
-    why: str
-
-
-class ModelsOut(BaseModel):
-    """What can read pictures, and the models. server: the address of the one that is set."""
-
-    engines: list[str]
-    default: str
-    auto: AutoOut
-    model: str
-    server: str | None
-    models: list[ModelRow]
-
-
-class ModelFreed(BaseModel):
-    """A model whose memory is being freed. freed_bytes: of the disk."""
-
-    success: bool
-    model: str
-    freed_bytes: int
-    state: str

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from api import schemas as s
+from api import schemas_examples as s
 from api.problems import NotFoundError
 from api.routes.operations import index_state
 from api.uploads import body_schema, picture

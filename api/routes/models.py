@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.problems import NoModelError, NotFoundError
-from api.schemas import ModelFreed, ModelRow, ModelsOut
+from api.schemas_operations import ModelFreed, ModelRow, ModelsOut
 from api.work import App, Shared
 from diagram.errors import MissingDependencyError, UnknownNameError
 

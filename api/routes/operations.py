@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.metrics import CONTENT_TYPE
-from api.schemas import DoctorOut, HealthOut, LoadOut, ReadyOut
+from api.schemas_operations import DoctorOut, HealthOut, LoadOut, ReadyOut
 from api.work import App, Shared
 
 router = APIRouter(tags=["operations"])
