@@ -7,9 +7,11 @@ bench/results/service.md too, with the load of the machine: on a busy one the fi
 200 and 429, /health p99 < 100 ms, throughput of /v1/describe >= 90 % of cores / time of one picture, framework < 10 ms
 a request (time of an answer beyond its stages, one client, nothing else at work). "As many at once as cores" is what
 the machine can do with nothing else to do: pictures that are read side by side slow each other down. The clients run on
-the same cores and are as plain as can be. Of 50, 10 ask Mermaid's verdict on a source and 10 search the history, both
-twice a second; 30 send one picture after another. One that is refused waits as long as Retry-After says; --impatient:
-it asks again after 0.2 s, whatever that says.
+the same cores and are as plain as can be. One that is refused waits as long as Retry-After says; --impatient: it asks
+again after 0.2 s, whatever that says. Two mixes, in this order unless --mix names one:
+  each   every client does everything: three pictures to one of Mermaid's verdicts to one search in the history
+  apart  of 50 clients, 30 send pictures, one after another; 10 ask for verdicts and 10 search, all of them twice a
+         second, which alone takes a tenth of two cores: so much is never left for pictures
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ UPLOAD = (
     + PICTURE
     + b"\r\n-----\r\n"
 )
+MIXES = ("each", "apart")
 MERMAID = json.dumps({"source": "flowchart TB\n  a --> b"}).encode()
 ASKS = {
     "/v1/describe": ("POST", "/v1/describe", UPLOAD, FORM),
@@ -57,6 +60,7 @@ async def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--alone", type=int, default=20, help="Pictures read one by one first.")
+    parser.add_argument("--mix", choices=MIXES)
     parser.add_argument("--impatient", action="store_true", help="Clients that do not heed Retry-After.")
     chosen = parser.parse_args()
     cores = len(os.sched_getaffinity(0))

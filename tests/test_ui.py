@@ -29,6 +29,7 @@ from tests.test_api_serve import ask, serving
 from ui.client import Client, Trouble, events
 from ui.desk import Desk, Picture, Shelf
 from ui.errand import Errand
+from ui.kept import keep_answers
 from ui.views.correct import corrected, paths, step_rows
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -222,6 +223,24 @@ def test_a_desk_is_found_again_as_a_copy_and_the_shelf_stays_small():
     assert len(shelf) <= 3
     assert shelf.open(name)[1].things == {}  # the oldest left
     assert Desk().size() == 0
+
+
+def test_where_to_upload_to_is_told_even_if_a_run_of_the_page_begins_just_then(monkeypatch):
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+    from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+
+    monkeypatch.setattr(ForwardMsgQueue, "clear", ForwardMsgQueue.clear)  # to be put back
+    keep_answers()
+    for fragments in (None, ["one"]):
+        queue = ForwardMsgQueue()
+        where, drawn = ForwardMsg(), ForwardMsg()
+        where.file_urls_response.response_id = "1"
+        drawn.delta.new_element.text.body = "of the run before"
+        queue.enqueue(where)
+        queue.enqueue(drawn)
+        queue.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=fragments)
+        assert [one for one in queue.flush() if one.WhichOneof("type") != "delta"] == [where]
+        assert queue.is_empty()
 
 
 def test_an_errand_tells_its_stage_and_its_trouble():

@@ -396,6 +396,21 @@ def test_a_batch_is_read_survives_a_reload_and_is_exported(page, place):
     page.get_by_text("Earlier batches").wait_for()
 
 
+def test_the_pages_of_a_pdf_are_told_apart_in_a_batch_and_each_is_opened_as_itself(page, place):
+    out = io.BytesIO()
+    with Image.open(EXAMPLES / "order.png") as first, Image.open(EXAMPLES / "priyom.png") as second:
+        second.convert("RGB").save(out, "PDF", save_all=True, append_images=[first.convert("RGB")])
+    page.goto(f"{place}/batch")
+    page.locator("[data-testid=stFileUploader] input").wait_for(state="attached")
+    given = {"name": "pages.pdf", "mimeType": "application/pdf", "buffer": out.getvalue()}
+    page.set_input_files("[data-testid=stFileUploader] input", given)
+    page.locator("tr[data-state=done]", has_text="pages.pdf, page 1").wait_for()
+    page.locator("tr[data-state=done]", has_text="pages.pdf, page 2").get_by_role("button").click()
+    page.wait_for_selector(".list .row")
+    assert page.locator("h1").inner_text() == "Web shop"
+    assert page.get_by_label("Page of 2").input_value() == "2"
+
+
 def test_without_a_model_asking_says_how_to_get_one(page, place):
     described(page, place)
     page.locator("[data-testid=stSidebarNav] a[href$='/chat']").click()

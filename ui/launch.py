@@ -80,6 +80,9 @@ def launch(api: str, host: str = "127.0.0.1", port: int = 8501, parent: int = 0)
     from starlette.middleware import Middleware
     from streamlit.web.server.starlette import App
 
+    from ui.kept import keep_answers
+
+    keep_answers()
     logging.getLogger("streamlit").setLevel(logging.ERROR)
     page = App(HERE / "app.py", middleware=[Middleware(Headers)])
     server = uvicorn.Server(

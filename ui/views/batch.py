@@ -157,18 +157,21 @@ def _items(items: list[Mapping[str, Any]]) -> None:
     with place:
         head = ("", t("batch.file"), t("batch.filter"), t("batch.says"))
         shown = rows[(page - 1) * SHOWN : page * SHOWN]
-        picked = parts.results(head, [_row(item) for item in shown], "batch_table")
+        several = {item["name"] for item in items if item["page"] > 1}
+        picked = parts.results(head, [_row(item, paged=item["name"] in several) for item in shown], "batch_table")
     if picked:
         named = next((item["name"] for item in rows if str(item.get("result")) == picked), "")
         with telling():
             reopen(desk(), {"id": picked, "name": named})
 
 
-def _row(item: Mapping[str, Any]) -> dict[str, str]:
+def _row(item: Mapping[str, Any], *, paged: bool) -> dict[str, str]:
+    """A row of the table. paged: the file has several pages, so that this one is told."""
     past = str(item.get("result") or "")
     data = image(api(), past) if past else b""
     mime = parts.mime_of(data)
-    row = {"name": item["name"], "state": item["state"], "said": t(f"batch.{item['state']}"), "id": past}
+    name = t("batch.page", name=item["name"], page=item["page"]) if paged else item["name"]
+    row = {"name": name, "state": item["state"], "said": t(f"batch.{item['state']}"), "id": past}
     row["src"] = parts.address(data, mime, f"item-{past}") if mime else ""
     if problem := item.get("error"):
         row["text"] = sentence_of(Trouble("input", str(problem.get("detail") or ""), str(problem.get("hint") or "")))

@@ -88,7 +88,8 @@ def reopen(mine: Desk, row: dict[str, Any]) -> None:
     entry = api().get(f"/v1/history/{row['id']}")
     data = api().data(f"/v1/history/{row['id']}/image")
     found = entry.get("description") or entry
-    picture = Picture(row.get("name") or "diagram.png", data)
+    page = int((found.get("image") or {}).get("page") or 1)
+    picture = Picture(row.get("name") or "diagram.png", data, page)
     mine.put(picture=picture, found=found, describe_trouble=None, edited=None)
     st.session_state.pop("describing", None)
     st.switch_page(st.session_state["pages"]["describe"])
