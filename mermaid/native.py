@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from mermaid import glyphs, measure, routes
+from mermaid.centring import centre
 from mermaid.entities import hidden, shown
 from mermaid.sanitize import UnsafeSvgError, picture_size, sanitize
 from mermaid.worker import Answer, Task, TaskError, limit, serve
@@ -35,6 +36,8 @@ _HALO: Final = (
 )
 """Keeps lines out of the labels on them, in every layout."""
 _FLOWCHART: Final = re.compile(r"(?m)^\s*(?:flowchart|graph|swimlane)\b")
+_LINED: Final = re.compile(r'flowchart|swimlane|aria-roledescription="(?:stateDiagram|er)"')
+"""Diagrams whose labels stand on lines."""
 _MARKER: Final = re.compile(r'<marker id="([^"]+)".*?</marker>', re.DOTALL)
 _NEXT_WORD: Final = '</tspan><tspan font-style="normal" class="text-inner-tspan" font-weight="normal">'
 """Between two words of one line, each in an element of its own for no reason."""
@@ -58,7 +61,12 @@ def render(request: Mapping[str, Any], body: bytes) -> Answer:
     source = body.decode("utf-8", "replace")
     if len(source) > MAX_TEXT:
         raise TaskError("too-large", f"the Mermaid source has {len(source)} characters, {MAX_TEXT} are allowed")
-    return finished(prune(draw(source, theme=request.get("theme") or "")), request, change=routes.mend)
+    return finished(prune(draw(source, theme=request.get("theme") or "")), request, change=_mend)
+
+
+def _mend(root: ET.Element) -> None:
+    routes.mend(root)
+    centre(root)
 
 
 def finished(svg: str, request: Mapping[str, Any], *, change: Callable[[ET.Element], None] | None = None) -> Answer:
@@ -95,7 +103,7 @@ def draw(source: str, *, theme: str = "") -> str:
         raise TaskError("unsupported", _reason(error)) from error
     if flowchart:
         svg = shown(svg)
-    if theme not in DARK and ("flowchart" in svg[:2000] or "swimlane" in svg[:2000]):
+    if theme not in DARK and _LINED.search(svg[:2000]):
         svg = svg.replace("</style>", _HALO + "</style>", 1)
     return svg
 

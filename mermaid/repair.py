@@ -149,6 +149,7 @@ def _arrows(text: str) -> tuple[str, str]:
         part = re.sub(r"(?<![-=.<>])(?:->|—>|–>|→|⟶)(?!>)", "-->", part)
         return re.sub(r"(?<![-=.<>])=>", "==>", part)
 
+    text = re.sub(r"(?m)(?<=[\w\])} ])--(?=\|[^|\n]*\|)", "-->", text)
     return _lines(text, lambda line: _outside_labels(line, change)), "wrote arrows as “-->”"
 
 

@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,7 @@ from mermaid.chromium import Chromium, available
 from mermaid.render import Auto, Look, Native, Picture, Renderer, RenderError, RenderTimeoutError
 from mermaid.sanitize import UnsafeSvgError, sanitize
 
+SVG = "{http://www.w3.org/2000/svg}"
 SIMPLE = (
     'flowchart TB\n a(["Начало"]) --> b{"Сумма больше 100?"}\n'
     ' b -->|"да"| c["Согласовать"]\n b -->|"нет"| d["漢字 🙂"]\n'
@@ -265,3 +267,31 @@ def test_entities_are_shown_as_what_they_mean(native: Native) -> None:
     assert "&lt;b&gt;" in words
     assert '&lt;i&gt; "' in words
     assert "#abc" in svg
+
+
+@pytest.mark.parametrize(
+    ("source", "label"),
+    [
+        ("stateDiagram-v2\n A : Новая\n A --> B : отправить\n", "отправить"),
+        ("erDiagram\n A ||--o{ B : places\n", "places"),
+    ],
+)
+def test_labels_of_lines_stand_on_their_grounds(native: Native, source: str, label: str) -> None:
+    """What is drawn where the label is: its letters, without the line that it stands on."""
+    root = ET.fromstring(native.render(source, "svg").data)
+    (group,) = (g for g in root.iter(f"{SVG}g") if g.get("class") == "edgeLabel" and label in "".join(g.itertext()))
+    at_x, at_y, ground, baseline = 0.0, 0.0, None, None
+    for element in group.iter():
+        if element.tag == f"{SVG}g":
+            x, y = re.findall(r"-?[\d.]+", element.get("transform", "0 0")) or (0, 0)
+            at_x, at_y = at_x + float(x), at_y + float(y)
+        elif element.tag == f"{SVG}rect":
+            left, top = at_x + float(element.get("x", "0")), at_y + float(element.get("y", "0"))
+            ground = (left + float(element.get("width", "0")) / 2, top, top + float(element.get("height", "0")))
+        elif element.tag == f"{SVG}text":
+            assert element.get("text-anchor") == "middle"
+            baseline = (at_x, at_y + 14)
+    assert ground is not None
+    assert baseline is not None
+    assert abs(baseline[0] - float(re.findall(r"-?[\d.]+", group.get("transform", ""))[0])) < 1
+    assert ground[1] < baseline[1] < ground[2] + 1

@@ -86,6 +86,7 @@ def test_problem_names_the_place_and_the_mend(
         ("Вот схема.\n\ngraph TD\n A-->B\n\nНадеюсь, это поможет.", "graph TD\n A-->B"),
         ("flowchart TB\n A[Проверить (ещё раз)] --> B", 'flowchart TB\n A["Проверить (ещё раз)"] --> B'),
         ('flowchart TB\n A[Say "hi"] --> B', 'flowchart TB\n A["Say #quot;hi#quot;"] --> B'),
+        ("graph TD\n A{Ок?}\n A --|да| B", "graph TD\n A{Ок?}\n A -->|да| B"),
         ("graph TD\n A[Array[0]] --> B", 'graph TD\n A["Array[0]"] --> B'),
         ("flowchart TB\n A{x (y)?} -- yes --> B[(Data (base))]",
          'flowchart TB\n A{"x (y)?"} -- yes --> B[("Data (base)")]'),
