@@ -114,7 +114,8 @@ def fill_colour(page: Page, walls: Walls, low: Floats, high: Floats) -> tuple[in
     flat = walls.wall[y0 : y1 + 1 : step, x0 : x1 + 1 : step].ravel() == 0
     if flat.sum() < 4:
         return None
-    colour = np.median(part[flat], axis=0)
+    values = np.sort(part[flat].astype(np.float64), axis=0)
+    colour = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
     if np.abs(colour - np.array(page.background)).max() < 10:
         return None
     return int(colour[0]), int(colour[1]), int(colour[2])

@@ -75,7 +75,7 @@ def _hat(rgb: Bytes, x: float, y: float, radius: float) -> Floats:
     rays = cv2.remap(part, xs - x0, ys - y0, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     window = max(3, round(0.42 / REACH * STEPS)) | 1
     closed = cv2.morphologyEx(rays, cv2.MORPH_CLOSE, np.ones((1, window), np.uint8))
-    return np.asarray((closed.astype(np.float64) - rays).max(-1))
+    return np.asarray(cv2.subtract(closed, rays).max(-1), np.float64)
 
 
 def _shift(hat: Floats, radius: float) -> tuple[float, float]:

@@ -184,8 +184,14 @@ def _nearby(branches: Sequence[Branch], work: Linework, unit: float) -> list[NDA
     if not branches:
         return []
     points = np.concatenate([branch.points for branch in branches]).astype(np.int64)
-    found = np.zeros(len(points), np.int32)
+    cuts = np.cumsum([len(branch.points) for branch in branches])[:-1]
     height, width = work.owner.shape
+    reach = 2 * round(0.3 * unit) + 3
+    grounds = np.asarray(cv2.compare(work.owner, work.frames, cv2.CMP_GT), np.uint8)
+    close = np.flatnonzero(cv2.dilate(grounds, np.ones((reach, reach), np.uint8))[points[:, 1], points[:, 0]])
+    whole = np.zeros(len(points), np.int32)
+    points = points[close]  # the others have nothing near
+    found = np.zeros(len(points), np.int32)
     for share in (0.1, 0.2, 0.3):
         for angle in np.arange(16) * np.pi / 8:
             x = np.clip(points[:, 0] + round(share * unit * np.cos(angle)), 0, width - 1)
@@ -193,8 +199,8 @@ def _nearby(branches: Sequence[Branch], work: Linework, unit: float) -> list[NDA
             hit = work.owner[y, x]
             hit = np.where(hit > work.frames, hit, 0)
             found = np.where(found > 0, found, hit)
-    cuts = np.cumsum([len(branch.points) for branch in branches])[:-1]
-    return np.split(found, cuts)
+    whole[close] = found
+    return np.split(whole, cuts)
 
 
 def _prune(net: Network, longest: float) -> None:

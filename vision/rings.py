@@ -135,7 +135,10 @@ def best_diamond(distance: NDArray[np.float32], box: Box) -> Diamond:
 def _on_ink(distance: np.ndarray, points: np.ndarray, near: float = 1.5) -> np.ndarray:
     """(n,) share of points (n, m, 2) within `near` pixels of ink; points off the page count as missed."""
     height, width = distance.shape
-    x, y = np.round(points[..., 0]).astype(int), np.round(points[..., 1]).astype(int)
-    good = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    values = distance[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
-    return np.asarray(((values <= near) & good).mean(1))
+    x, y = np.rint(points[..., 0]).astype(np.int32), np.rint(points[..., 1]).astype(np.int32)
+    if x.min() >= 0 and y.min() >= 0 and x.max() < width and y.max() < height:
+        found = distance[y, x] <= near
+    else:
+        good = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        found = (distance[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] <= near) & good
+    return np.asarray(np.count_nonzero(found, axis=1) / found.shape[1])
