@@ -34,15 +34,18 @@ class Layout:
     labels: Mapping[str, Box] = field(default_factory=dict)
 
 
-def layout(diagram: Diagram) -> Layout:
-    """Where everything goes. What the graph itself places is kept when it places everything; else all is laid out."""
+def layout(diagram: Diagram, *, chart: bool = False) -> Layout:
+    """Where everything goes. What the graph itself places is kept when it places everything; else all is laid out.
+
+    chart: with the symbols of flowcharts, decisions and terminators with their text inside, in place of BPMN's.
+    """
     placed = {node.id: node.bbox for node in diagram.nodes if node.bbox is not None}
     placed |= {lane.id: lane.bbox for lane in diagram.lanes if lane.bbox is not None}
     if len(placed) == len(diagram.nodes) + len(diagram.lanes) and all(_area(box) for box in placed.values()):
         return _as_drawn(diagram, placed)
     best: tuple[int, Layout] | None = None
     for room in _ROOMS:
-        found, bad = _laid_out(diagram, room)
+        found, bad = _laid_out(diagram, room, chart)
         if best is None or bad < best[0]:
             best = bad, found
         if not bad or len(diagram.nodes) + len(diagram.edges) > _MUCH:
@@ -60,19 +63,19 @@ def _as_drawn(diagram: Diagram, boxes: Mapping[str, Box]) -> Layout:
     return Layout(boxes, {**known, **found.points})
 
 
-def _laid_out(diagram: Diagram, room: int) -> tuple[Layout, int]:
+def _laid_out(diagram: Diagram, room: int, chart: bool) -> tuple[Layout, int]:
     """A layout of our own and how many of its flows and labels are in the way of something."""
-    boxes = Page(diagram, room).boxes()
-    symbols = dict(_symbols(diagram, boxes))
+    boxes = Page(diagram, room, chart=chart).boxes()
+    symbols = dict(_symbols(diagram, boxes, chart=chart))
     flows = list(_flows(diagram, boxes))
     walls = {
         node.id: box
         for node in diagram.nodes
-        if labelled(node) and node.attached_to is None and FAMILY[node.type] != "gateway"
+        if labelled(node, chart=chart) and node.attached_to is None and FAMILY[node.type] != "gateway"
         for box in [_below(boxes[node.id], node.text)]
     }
     ways = route(symbols, flows, list(walls.values()), room)
-    labels, bad = _labels(diagram, boxes, ways.points, walls)
+    labels, bad = _labels(diagram, boxes, ways.points, walls, chart)
     if bad:  # those of gateways keep their usual place, and flows go round them
         for node in diagram.nodes:
             if node.id in bad and node.attached_to is None:
@@ -80,7 +83,7 @@ def _laid_out(diagram: Diagram, room: int) -> tuple[Layout, int]:
                 wide, high = label_size(node.text)
                 walls[node.id] = ((x0 + x1 - wide) / 2, y0 - 3 - high, (x0 + x1 + wide) / 2, y0 - 3)
         again = route(symbols, flows, list(walls.values()), room)
-        more, still = _labels(diagram, boxes, again.points, walls)
+        more, still = _labels(diagram, boxes, again.points, walls, chart)
         if len(again.forced) + len(still) < len(ways.forced) + len(bad):
             ways, labels, bad = again, more, still
     move = squeeze(
@@ -103,7 +106,11 @@ def _laid_out(diagram: Diagram, room: int) -> tuple[Layout, int]:
 
 
 def _labels(
-    diagram: Diagram, boxes: Mapping[str, Box], points: Mapping[str, tuple[Point, ...]], walls: Mapping[str, Box]
+    diagram: Diagram,
+    boxes: Mapping[str, Box],
+    points: Mapping[str, tuple[Point, ...]],
+    walls: Mapping[str, Box],
+    chart: bool,
 ) -> tuple[dict[str, Box], set[str]]:
     """The boxes of all texts beside something, and whose there is no room for."""
     inner = {node.parent for node in diagram.nodes}
@@ -115,7 +122,7 @@ def _labels(
     plane = Plane([*solid, *_headers(diagram, boxes), *walls.values()], [*points.values(), *borders])
     labels, bad = dict(walls), set()
     for node in sorted(diagram.nodes, key=lambda node: node.attached_to is None):
-        if labelled(node) and node.id not in labels:
+        if labelled(node, chart=chart) and node.id not in labels:
             first = "corner" if node.attached_to else "above"
             labels[node.id], free = plane.put(_shaped(node.text, partial(around, boxes[node.id], first=first)))
             if not free:
@@ -154,7 +161,7 @@ def _below(box: Box, text: str) -> Box:
     return middle - wide / 2, box[3] + 3, middle + wide / 2, box[3] + 3 + high
 
 
-def _symbols(diagram: Diagram, boxes: Mapping[str, Box]) -> Iterator[tuple[str, Symbol]]:
+def _symbols(diagram: Diagram, boxes: Mapping[str, Box], *, chart: bool = False) -> Iterator[tuple[str, Symbol]]:
     """What flows see of nodes and lanes."""
     nodes = {node.id: node for node in diagram.nodes}
     above = {lane.id: lane.parent for lane in diagram.lanes}
@@ -184,7 +191,7 @@ def _symbols(diagram: Diagram, boxes: Mapping[str, Box]) -> Iterator[tuple[str, 
             form = "frame"
         elif node.attached_to is not None:
             form = "rider"
-        elif family in ("event", "gateway"):
+        elif family in ("event", "gateway") and not (chart and node.type == "terminator"):
             form = "circle" if family == "event" else "diamond"
         yield node.id, Symbol(boxes[node.id], form, inside(node))
     for lane in diagram.lanes:

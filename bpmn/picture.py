@@ -1,4 +1,5 @@
 """A BPMN graph as SVG in BPMN's own symbols, laid out by `layout`: pools, lanes, events on borders, marks of gateways.
+A flowchart with lanes is drawn in the same way, its decisions and terminators as flowcharts have them.
 
 Widths of text come from the caller, which knows the font; every text is wrapped, and made smaller where it must be, to
 stay in its place. Units are CSS pixels, 36 for an event, as modellers draw it. What comes out is plain SVG without
@@ -16,7 +17,7 @@ from typing import Final
 
 from bpmn.layout import Layout, layout
 from bpmn.marks import INK, gateway_mark, trigger_mark
-from bpmn.place import HEADER, labelled
+from bpmn.place import HEADER, WORDED, label_size, labelled
 from diagram.kinds import EVENTS, FAMILY, NodeType
 from diagram.model import Box, Diagram, Edge, Lane, Node, Point
 
@@ -43,8 +44,10 @@ _CORNER: Final = 5.0
 
 
 def drawable(diagram: Diagram) -> bool:
-    """Whether BPMN has a symbol for everything in the graph."""
-    return diagram.kind == "bpmn" and all(node.type in DRAWN for node in diagram.nodes)
+    """Whether there is a symbol for everything in the graph, which is BPMN or a flowchart with lanes."""
+    if diagram.kind == "bpmn":
+        return all(node.type in DRAWN for node in diagram.nodes)
+    return bool(diagram.lanes) and all(node.type in DRAWN | WORDED for node in diagram.nodes)
 
 
 def picture(diagram: Diagram, measure: Measure, wrap: Wrap) -> str:
@@ -54,7 +57,8 @@ def picture(diagram: Diagram, measure: Measure, wrap: Wrap) -> str:
         edges=tuple(replace(edge, points=()) for edge in diagram.edges),
         lanes=tuple(replace(lane, bbox=None) for lane in diagram.lanes),
     )
-    return "".join(_Sheet(bare, layout(bare), measure, wrap).svg())
+    placed = layout(bare, chart=diagram.kind == "flowchart")
+    return "".join(_Sheet(bare, placed, measure, wrap).svg())
 
 
 class _Sheet:
@@ -63,6 +67,7 @@ class _Sheet:
         self.placed = placed
         self.measure = measure
         self.wrap = wrap
+        self.chart = diagram.kind == "flowchart"
         self.frames = {node.parent for node in diagram.nodes}
         self.filled = {node.lane for node in diagram.nodes} | {lane.parent for lane in diagram.lanes}
         self.types = {node.id: node.type for node in diagram.nodes}
@@ -121,7 +126,9 @@ class _Sheet:
         x0, y0, x1, y1 = box
         family = FAMILY[node.type]
         yield f'<g class="{node.type}">'
-        if family == "event":
+        if self.chart and node.type in WORDED:
+            yield from self._worded(node, box)
+        elif family == "event":
             yield from _event(node, box)
         elif family == "gateway":
             cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
@@ -144,11 +151,25 @@ class _Sheet:
                 yield _rect((cx - 7, y1 - 15, cx + 7, y1 - 1), width=1.2)
                 yield _path([(cx - 4, y1 - 8), (cx + 4, y1 - 8)], width=1.2)
                 yield _path([(cx, y1 - 12), (cx, y1 - 4)], width=1.2)
-            aside = {"io": 14, "predefined_process": 11}.get(node.type, 4)
+            aside = {"io": 8, "predefined_process": 11}.get(node.type, 4)
             yield from self._text(node.text, (x0 + aside, y0 + 3, x1 - aside, low - 3))
         yield "</g>"
-        if labelled(node) and node.id not in self.placed.labels:
+        if labelled(node, chart=self.chart) and node.id not in self.placed.labels:
             yield from self._text(node.text, (x0 - 40, y1 + 3, x1 + 40, y1 + 45), size=_SIZE - 1)
+
+    def _worded(self, node: Node, box: Box) -> Iterator[str]:
+        """A symbol of a flowchart with its text inside."""
+        x0, y0, x1, y1 = box
+        cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
+        if node.type == "decision":
+            yield _path([(cx, y0), (x1, cy), (cx, y1), (x0, cy)], fill="#ffffff", close=True)
+            wide, high = label_size(node.text)
+            box = (cx - wide / 2 - 4, cy - high / 2 - 4, cx + wide / 2 + 4, cy + high / 2 + 4)
+        else:
+            yield _rect(box, (y1 - y0) / 2, "#ffffff")
+            inset = 2.0 if node.type == "connector" else (y1 - y0) / 4
+            box = (x0 + inset, y0 + 2, x1 - inset, y1 - 2)
+        yield from self._text(node.text, box)
 
     def _flow(self, edge: Edge) -> Iterator[str]:
         points = list(self.placed.points.get(edge.id, ()))
@@ -236,7 +257,8 @@ def _activity(kind: NodeType, box: Box) -> Iterator[str]:
         low += f"Q{_n((mid + x0) / 2)},{_n(y1)} {_n(x0)},{_n(y1 - wave)}"
         yield f'<path d="M{_n(x0)},{_n(y0)}H{_n(x1)}V{_n(y1 - wave)}{low}Z" fill="#ffffff"/>'
     elif kind == "io":
-        yield _path([(x0 + 14, y0), (x1, y0), (x1 - 14, y1), (x0, y1)], fill="#ffffff", close=True)
+        # half of it beyond the box, whose sides flows reach
+        yield _path([(x0 + 7, y0), (x1 + 7, y0), (x1 - 7, y1), (x0 - 7, y1)], fill="#ffffff", close=True)
     else:
         yield _rect(box, 0 if kind in ("process", "predefined_process") else 10, "#ffffff")
         if kind == "predefined_process":

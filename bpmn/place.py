@@ -26,9 +26,21 @@ _LETTER: Final = 6.6
 _LINE: Final = 14.0
 
 
-def size(node: Node) -> tuple[float, float]:
-    """Width and height of a symbol, as modellers draw it."""
+WORDED: Final = frozenset({"decision", "terminator", "connector"})
+"""Symbols of flowcharts that hold their text; where BPMN's stand for them, the text is beside those."""
+
+
+def size(node: Node, *, chart: bool = False) -> tuple[float, float]:
+    """Width and height of a symbol, as modellers draw it. chart: with the symbols of flowcharts."""
     family = FAMILY[node.type]
+    if chart and node.type == "decision" and node.text.strip():
+        wide, high = label_size(node.text)
+        wide, high = wide + 6, high + 2
+        across = wide + 1.2 * high + 8  # so that the text's corners lie on the slanting sides
+        return across, high * across / (across - wide)
+    if chart and node.type == "terminator":
+        wide, high = label_size(node.text)
+        return max(80.0, wide + high + 16), max(40.0, high + 20)
     if node.attached_to is not None or family == "event":
         return 36.0, 36.0
     if family == "gateway":
@@ -41,6 +53,8 @@ def size(node: Node) -> tuple[float, float]:
         return 120.0, max(40.0, 16.0 * (1 + len(node.text) // 16))
     longest = max(map(len, node.text.split()), default=0)
     wide = min(max(100.0, 7.6 * longest + 10), 200.0)
+    if node.type in ("io", "predefined_process"):
+        wide += 20
     return wide, max(80.0, 16.0 * (2 + len(node.text) // int(wide / 7.6)))
 
 
@@ -60,8 +74,10 @@ def label_size(text: str, most: int = 16) -> tuple[float, float]:
     return _LETTER * widest + 6, _LINE * lines
 
 
-def labelled(node: Node) -> bool:
+def labelled(node: Node, *, chart: bool = False) -> bool:
     """Whether the text of a node stands beside its symbol."""
+    if chart and node.type in WORDED:
+        return False
     outside = FAMILY[node.type] in ("event", "gateway", "data") or node.attached_to is not None
     return outside and bool(node.text.strip())
 
@@ -87,10 +103,11 @@ class _Room:
 
 
 class Page:
-    """Places a graph. `room`: tracks for flows between neighbours."""
+    """Places a graph. `room`: tracks for flows between neighbours; `chart`: see `size`."""
 
-    def __init__(self, diagram: Diagram, room: int = 3) -> None:
+    def __init__(self, diagram: Diagram, room: int = 3, *, chart: bool = False) -> None:
         self.diagram = diagram
+        self.chart = chart
         self.gap_x = 24.0 + 10 * room
         self.gap_y = 16.0 + 10 * room
         self.nodes = {node.id: node for node in diagram.nodes}
@@ -176,12 +193,12 @@ class Page:
 
     def _room(self, node: Node) -> _Room:
         """What a node needs around its centre."""
-        wide, high = size(node)
+        wide, high = size(node, chart=self.chart)
         if node.id in self.inner:
             wide, high = max(wide, self.inner[node.id].width), max(high, self.inner[node.id].height)
         above = below = 0.0
         full = wide
-        if labelled(node):
+        if labelled(node, chart=self.chart):
             text_wide, text_high = label_size(node.text)
             full, below = max(wide, text_wide), text_high + 6
             if FAMILY[node.type] == "gateway":

@@ -340,7 +340,7 @@ def pictured(diagram: Diagram, direction: Direction | None) -> list[str]:
 
 
 def in_symbols(read: Read, look: Look, direction: Direction | None) -> bool:
-    """Whether a graph is drawn in BPMN's own symbols: one that was not given as Mermaid, in the usual look."""
+    """Whether a BPMN graph or flowchart with lanes is drawn by ourselves: not given as Mermaid, in the usual look."""
     from bpmn.picture import drawable
 
     asked = read.mermaid or look.theme not in ("", "default") or direction == "TB"

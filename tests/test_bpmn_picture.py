@@ -11,6 +11,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,27 @@ def test_what_bpmn_has_no_symbol_for_is_left_to_mermaid() -> None:
     with Studio("native", workers=1, deadline=60) as studio:
         told = json.dumps(Diagram("bpmn", (Node("a", "terminator", "x"), Node("b", "task", "y"))).to_json())
         assert "flowchart" in studio.draw(told).data.decode()
+
+
+@pytest.mark.parametrize("name", [name for name in TRAIN if TRAIN[name].lanes and TRAIN[name].suits("cross")][::6])
+def test_flowcharts_with_lanes_are_drawn_so_too_and_hold_their_texts(name: str) -> None:
+    diagram = process.graph(TRAIN[name], "cross")
+    root = ET.fromstring(picture(diagram, width, wrap))
+    lines = texts(root)
+    wanted = [item.text for item in (*diagram.nodes, *diagram.edges)] + [lane.name for lane in diagram.lanes]
+    assert sorted(" ".join(line for line, *_ in lines).split()) == sorted(" ".join(wanted).split())
+    placed = layout(diagram.replace(nodes=tuple(replace(n, bbox=None) for n in diagram.nodes)), chart=True)
+    for node in diagram.nodes:
+        if node.type not in ("decision", "terminator") or not node.text:
+            continue
+        x0, y0, x1, y1 = placed.boxes[node.id]
+        inside = [t for t in lines if x0 < (t[1] + t[3]) / 2 < x1 and y0 < (t[2] + t[4]) / 2 < y1]
+        assert " ".join(t[0] for t in inside).split() == node.text.split()
+        if node.type == "decision":  # the corners of every line lie within the slanting sides, or just on them
+            for _, left, top, right, bottom in inside:
+                out = max(abs(x - (x0 + x1) / 2) for x in (left, right)) / ((x1 - x0) / 2)
+                up = max(abs(y - (y0 + y1) / 2) for y in (top + 2, bottom - 3)) / ((y1 - y0) / 2)
+                assert out + up < 1.05, node.text
 
 
 def test_a_theme_or_a_direction_is_mermaids() -> None:
