@@ -31,6 +31,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,6 +48,7 @@ UPLOAD = (
     + b"\r\n-----\r\n"
 )
 MIXES = ("each", "apart")
+TURNS = ("/v1/validate", "/v1/history", "/v1/describe", "/v1/describe", "/v1/describe")
 MERMAID = json.dumps({"source": "flowchart TB\n  a --> b"}).encode()
 ASKS = {
     "/v1/describe": ("POST", "/v1/describe", UPLOAD, FORM),
@@ -88,7 +90,36 @@ async def measure(port: int, server: int, cores: int, began: float, chosen: argp
         await asyncio.sleep(0.1)
     alone, framework, processor = read_alone(port, server, chosen.alone)
     together, processor_together = read_together(port, server, cores, chosen.alone)
+    best = cores / alone
+    rows = [
+        Row("to /health from the start, s", alive, "< 5", alive < 5),
+        Row("one picture alone, s", alone),
+        Row("  its processor time, s", processor),
+        Row("framework a request, ms", framework * 1000, "< 10", framework < 0.010),
+        Row("cores / one picture alone, 1/s", best),
+        Row("as many at once as cores, 1/s", together),
+        Row("  processor time of a picture, s", processor_together),
+    ]
+    counts = []
+    for mix in (chosen.mix,) if chosen.mix else MIXES:
+        codes, more = await load(port, server, cores, mix, best, together, chosen)
+        rows += [Row(f"MIX: {mix}"), *more]
+        counts.append(json.dumps({f"{path} {code}": n for (path, code), n in sorted(codes.items())}))
+    head = f"--seconds {chosen.seconds:g} --clients {chosen.clients} --alone {chosen.alone}"
+    head += f" --mix {chosen.mix}" if chosen.mix else ""
+    head += " --impatient" * chosen.impatient
+    lines = [f"python bench/service.py {head}", f"{cores} cores, load before {busy:.1f}", ""]
+    lines += [str(row) for row in rows]
+    told = "\n".join(line.rstrip() for line in [*lines, "", *counts])
+    print(told)
+    RESULTS.write_text(f"# The service under load\n\n```\n{told}\n```\n", "utf-8")
+    return 0 if all(row.good for row in rows) else 1
 
+
+async def load(
+    port: int, server: int, cores: int, mix: str, best: float, together: float, chosen: argparse.Namespace
+) -> tuple[Counter[tuple[str, int]], list[Row]]:
+    """Answers by path and status, and what came of one minute of a mix."""
     codes: Counter[tuple[str, int]] = Counter()
     until = time.perf_counter() + chosen.seconds
     health: list[float] = []
@@ -106,17 +137,20 @@ async def measure(port: int, server: int, cores: int, began: float, chosen: argp
                 time.sleep(0.1)
 
     async def client(number: int) -> None:
-        path = {0: "/v1/validate", 1: "/v1/history"}.get(number % 5, "/v1/describe")
-        ask = message(*ASKS[path])
+        turns = itertools.islice(itertools.cycle(TURNS), number % len(TURNS), None)
+        mine = TURNS[number % len(TURNS)]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() < until:
-            writer.write(ask)
-            head = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(length(head))
-            codes[path, status(head)] += 1
-            if status(head) == 429:
-                await asyncio.sleep(0.2 if chosen.impatient else number_of(b"retry-after", head))
-            elif path != "/v1/describe":
+            path = next(turns) if mix == "each" else mine
+            code = 429
+            while code == 429 and time.perf_counter() < until:
+                writer.write(message(*ASKS[path]))
+                head = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(number_of(b"content-length", head))
+                codes[path, code := status(head)] += 1
+                if code == 429:
+                    await asyncio.sleep(0.2 if chosen.impatient else number_of(b"retry-after", head))
+            if path != "/v1/describe":
                 await asyncio.sleep(0.5)
         writer.close()
 
@@ -128,36 +162,36 @@ async def measure(port: int, server: int, cores: int, began: float, chosen: argp
     used = {who: took - before.get(who, 0.0) for who, took in spent(server).items()}
     watching.join()
     described = codes["/v1/describe", 200]
-    rate, best = described / seconds, cores / alone
+    rate = described / seconds
     p99, p99_others = (sorted(some)[int(len(some) * 0.99)] for some in (health, others))
     wrong = {f"{path} {code}": n for (path, code), n in codes.items() if code not in (200, 429)}
-    rows = [
-        ("to /health from the start, s", alive, "< 5", alive < 5),
-        ("one picture alone, s", alone, "", True),
-        ("  its processor time, s", processor, "", True),
-        ("framework a request, ms", framework * 1000, "< 10", framework < 0.010),
-        ("cores / one picture alone, 1/s", best, "", True),
-        ("as many at once as cores, 1/s", together, "", True),
-        ("  processor time of a picture, s", processor_together, "", True),
-        ("described a second", rate, f">= {0.9 * best:.2f}", rate >= 0.9 * best),
-        ("  of cores / one picture, %", 100 * rate / best, "", True),
-        ("  of as many at once, %", 100 * rate / together, "", True),
-        ("  processor time of a picture, s", used["readers"] / described, "", True),
-        *((f"  processor time of {who}, %", 100 * used[who] / seconds / cores, "", True) for who in sorted(used)),
-        ("  processor time unused, %", 100 * (1 - sum(used.values()) / seconds / cores), "", True),
-        ("/health p99, ms", p99 * 1000, "< 100", p99 < 0.1),
-        ("/ready, /load, …, p99, ms", p99_others * 1000, "", True),
-        ("answers but 200 and 429", sum(wrong.values()), "0", not wrong),
+    return codes, [
+        Row("seconds until all were answered", seconds),
+        Row("described a second", rate, f">= {0.9 * best:.2f}", rate >= 0.9 * best),
+        Row("  of cores / one picture, %", 100 * rate / best),
+        Row("  of as many at once, %", 100 * rate / together),
+        Row("  processor time of a picture, s", used["readers"] / described),
+        *(Row(f"  processor time of {who}, %", 100 * used[who] / seconds / cores) for who in sorted(used)),
+        Row("  processor time unused, %", 100 * (1 - sum(used.values()) / seconds / cores)),
+        Row("/health p99, ms", p99 * 1000, "< 100", p99 < 0.1),
+        Row("/ready, /load, …, p99, ms", p99_others * 1000),
+        Row("answers but 200 and 429", sum(wrong.values()), "0", not wrong),
     ]
-    head = f"--seconds {chosen.seconds:g} --clients {chosen.clients} --alone {chosen.alone}"
-    head += " --impatient" * chosen.impatient
-    lines = [f"python bench/service.py {head}", f"{seconds:.0f} s, {cores} cores, load before {busy:.1f}", ""]
-    lines += [f"{name:32s} {value:10.2f}  {asked:10s} {'' if good else 'MISSED'}" for name, value, asked, good in rows]
-    lines += ["", json.dumps({f"{path} {code}": n for (path, code), n in sorted(codes.items())})]
-    told = "\n".join(line.rstrip() for line in lines)
-    print(told)
-    RESULTS.write_text(f"# The service under load\n\n```\n{told}\n```\n", "utf-8")
-    return 0 if all(row[3] for row in rows) else 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; a heading where there is no value."""
+
+    name: str
+    value: float | None = None
+    asked: str = ""
+    good: bool = True
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"\n{self.name}"
+        return f"{self.name:34s} {self.value:8.2f}  {self.asked:10s} {'' if self.good else 'MISSED'}".rstrip()
 
 
 def read_alone(port: int, server: int, times: int) -> tuple[float, float, float]:
@@ -223,10 +257,6 @@ def status(head: bytes) -> int:
     return int(head[9:12])
 
 
-def length(head: bytes) -> int:
-    return number_of(b"content-length", head)
-
-
 def number_of(name: bytes, head: bytes) -> int:
     """A header that is a number."""
     return int(re.search(rb"(?i)\r\n%s: (\d+)" % name, head)[1])  # type: ignore[index]
@@ -243,7 +273,7 @@ class Plain:
         """Status and body of the answer."""
         self._socket.sendall(message(*asked))
         head = b"".join(iter(self._file.readline, b"\r\n"))
-        return status(head), self._file.read(length(head))
+        return status(head), self._file.read(number_of(b"content-length", head))
 
     def __enter__(self) -> Self:
         return self

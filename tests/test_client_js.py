@@ -44,3 +44,39 @@ def test_every_resource_is_called(tmp_path):
                 timeout=500,
             )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+CROWD = """
+import { readFile } from "node:fs/promises";
+import { Diascribe } from "./diascribe.mjs";
+const picture = await readFile("../../data/examples/order.png");
+for (const patience of [0, 120]) {
+  const api = new Diascribe({ url: process.env.DIASCRIBE_URL, patience });
+  const told = await Promise.allSettled([1, 2, 3].map(() => api.ocr(picture)));
+  console.log(told.map((one) => one.reason?.status ?? one.status).sort().join(" "));
+}
+const api = new Diascribe({ url: process.env.DIASCRIBE_URL, patience: 120 });
+const stop = new AbortController();
+const crowd = [1, 2].map(() => api.ocr(picture, { signal: stop.signal }).catch((error) => error.name));
+setTimeout(() => stop.abort(), 300);
+console.log(await Promise.all(crowd).then((names) => names.join(" ")));
+"""
+
+
+def test_a_call_that_is_refused_waits_as_it_is_told(tmp_path):
+    program = node()
+    with serving(DIASCRIBE_API_WAITING="0", DIASCRIBE_STATE_DIR=str(tmp_path)) as (_, port):
+        wait_until(lambda: ask(port, "/ready")[0] == 200)
+        done = subprocess.run(
+            [program, "--input-type=module", "--eval", CROWD],
+            cwd=FOLDER,
+            env={**os.environ, "DIASCRIBE_URL": f"http://127.0.0.1:{port}"},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=500,
+        )
+    at_once, patient, ended = done.stdout.splitlines()
+    assert at_once in ("429 429 fulfilled", "429 fulfilled fulfilled")
+    assert patient == "fulfilled fulfilled fulfilled"
+    assert ended == "AbortError AbortError"

@@ -84,16 +84,35 @@ export class DiascribeError extends Error {
   }
 }
 
+/** Resolves after so many milliseconds; rejects when the signal ends the call before. */
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, milliseconds);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
 export class Diascribe {
   /**
    * @param {object} [options]
    * @param {string} [options.url] where the server listens
    * @param {string} [options.key] an API key, where the server asks for one
+   * @param {number} [options.patience] seconds in which a call that a busy server refuses is made again, each time when
+   *   the server said; 0: never
    * @param {typeof fetch} [options.fetch] another `fetch`
    */
-  constructor({ url = "http://127.0.0.1:8000", key = "", fetch: other = globalThis.fetch } = {}) {
+  constructor({ url = "http://127.0.0.1:8000", key = "", patience = 60, fetch: other = globalThis.fetch } = {}) {
     this.url = url.replace(/\/+$/, "");
     this.key = key;
+    this.patience = patience;
     this.fetch = other;
   }
 
@@ -489,7 +508,14 @@ export class Diascribe {
   }
 
   async #send(method, path, body = null, options = {}) {
-    const reply = await this.#reply(method, path, body, options);
+    const until = Date.now() + 1000 * this.patience;
+    let reply = await this.#reply(method, path, body, options);
+    for (let wait; reply.status === 429; reply = await this.#reply(method, path, body, options)) {
+      wait = 1000 * Number(reply.headers.get("retry-after") ?? Infinity);
+      if (!(Date.now() + wait <= until)) break;
+      await reply.body?.cancel();
+      await pause(wait, options.signal);
+    }
     if (reply.ok) return reply;
     const text = await reply.text();
     let problem = { detail: text.slice(0, 500) };
