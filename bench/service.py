@@ -171,8 +171,8 @@ async def load(
         Row("  of cores / one picture, %", 100 * rate / best),
         Row("  of as many at once, %", 100 * rate / together),
         Row("  processor time of a picture, s", used["readers"] / described),
-        *(Row(f"  processor time of {who}, %", 100 * used[who] / seconds / cores) for who in sorted(used)),
-        Row("  processor time unused, %", 100 * (1 - sum(used.values()) / seconds / cores)),
+        *(Row(f"  time of {who}, %", 100 * used[who] / seconds / cores) for who in sorted(used)),
+        Row("  time unused, %", 100 * (1 - sum(used.values()) / seconds / cores)),
         Row("/health p99, ms", p99 * 1000, "< 100", p99 < 0.1),
         Row("/ready, /load, …, p99, ms", p99_others * 1000),
         Row("answers but 200 and 429", sum(wrong.values()), "0", not wrong),
@@ -244,6 +244,7 @@ def spent(server: int) -> dict[str, float]:
     used["the clients"] = times.user + times.system
     whole = psutil.cpu_times()
     used["other programs"] = whole.user + whole.nice + whole.system - used.total()
+    used["other machines of the host"] = getattr(whole, "steal", 0.0)
     return dict(used)
 
 

@@ -7,6 +7,7 @@ only, and a fresh one takes its place. Knows nothing of pictures.
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 from diagram.progress import Kind, Tell, listening
 
@@ -172,7 +173,7 @@ def _serve(make: Callable[[], Callable[[T], R]], pipe: Connection) -> None:
         result: R | Lost
         try:
             work = work or make()
-            with _line(pipe, tells=tells) if tells or heeds else contextlib.nullcontext():
+            with _listened(pipe, tells=tells) if tells or heeds else contextlib.nullcontext():
                 result = work(item)
         except MemoryError:
             result = Lost("there is not enough memory", "use fewer --jobs or a smaller picture")
@@ -181,31 +182,33 @@ def _serve(make: Callable[[], Callable[[T], R]], pipe: Connection) -> None:
         pipe.send(result)
 
 
-@contextlib.contextmanager
-def _line(pipe: Connection, *, tells: bool) -> Iterator[None]:
+class _Heed(threading.Event):
+    """Set when a word to cancel has come by the pipe. It looks when it is asked: no thread need listen meanwhile."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__()
+        self._pipe, self._turn = pipe, threading.Lock()
+
+    def is_set(self) -> bool:
+        with self._turn:
+            if not super().is_set() and self._pipe.poll():
+                with contextlib.suppress(EOFError, OSError):
+                    self._pipe.recv()
+                self.set()
+            return super().is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while not self.is_set() and (left := until - time.monotonic()) > 0:
+            self._pipe.poll(min(left, 0.1))
+        return self.is_set()
+
+
+def _listened(pipe: Connection, *, tells: bool) -> contextlib.AbstractContextManager[None]:
     """Within, what the work tells goes out by the pipe, if it is to, and a word to cancel that comes in is heeded."""
-    cancel = threading.Event()
-    ended, end = os.pipe()
-
-    def heed() -> None:
-        ready: list[Any] = wait([pipe, ended])
-        if pipe in ready:
-            with contextlib.suppress(EOFError, OSError):
-                pipe.recv()
-            cancel.set()
-
-    thread = threading.Thread(target=heed, daemon=True)
-    thread.start()
 
     def tell(kind: Kind, value: str) -> None:
         if tells:
             pipe.send(_Told(kind, value))
 
-    try:
-        with listening(tell, cancel):
-            yield
-    finally:
-        os.write(end, b"x")
-        thread.join()
-        os.close(end)
-        os.close(ended)
+    return listening(tell, _Heed(pipe))

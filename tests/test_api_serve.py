@@ -22,9 +22,6 @@ import psutil
 import pytest
 
 from api.serve import bind, new_key
-from pipeline.history import Filter
-from pipeline.settings import Settings
-from pipeline.store import Store
 from tests.api_client import ORDER, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,21 +89,6 @@ def test_a_server_that_is_killed_leaves_no_reader_behind():
         assert children
         process.kill()
         assert not psutil.wait_procs(children, timeout=30)[1]
-
-
-def test_what_was_answered_is_in_the_history_even_if_the_server_is_killed_then(tmp_path):
-    with serving(DIASCRIBE_STATE_DIR=str(tmp_path), DIASCRIBE_DATABASE_URL="") as (process, port):
-        wait_until(lambda: ask(port, "/ready")[0] == 200)
-        idents = []
-        for page in range(4):
-            told = ask(port, "/v1/describe", ORDER + b"\0" * page)[1]
-            idents.append(told["history"]["id"])
-        process.kill()
-        process.wait()
-    store = Store(Settings(state_dir=tmp_path, database_url=""))
-    with contextlib.closing(store):
-        assert {entry.id for entry in store.history.find(Filter())[1]} == set(idents)
-        assert store.history.image(idents[-1])[1].startswith(ORDER)
 
 
 def test_an_upload_that_is_slow_or_cut_off_costs_nothing():
