@@ -289,7 +289,7 @@ def test_the_webhook_is_called_and_signed(http_):
 
     with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://localhost:{server.server_port}/done?x=1"
+        url = f"http://127.0.0.1:{server.server_port}/done?x=1"
         ident = http_.post("/v1/batches", files=many(("a.png", picture(8))), data={"webhook": url}).json()["id"]
         wait_until(lambda: len(got) >= 2)
         server.shutdown()
