@@ -225,8 +225,8 @@ class OcrOut(BaseModel):
     image: Pixels
 
 
-class Hit(BaseModel):
-    """A training diagram that was found; score: 1 is the same."""
+class Training(BaseModel):
+    """What every training diagram has."""
 
     id: str
     title: str
@@ -235,6 +235,11 @@ class Hit(BaseModel):
     process: str
     source: str
     licence: str
+
+
+class Hit(Training):
+    """A training diagram that was found; score: 1 is the same."""
+
     description: str
     score: float
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from api.schemas import Given, Graph
+from api.schemas import Given, Graph, Training
 
 
 class ExampleGiven(Given):
@@ -24,16 +24,9 @@ class ExampleGiven(Given):
     replace: bool = Field(default=False, description="Take the place of the own example of this id.")
 
 
-class ExampleRow(BaseModel):
+class ExampleRow(Training):
     """A training diagram. split: only those of "train" are ever found. own: added here, and can be removed."""
 
-    id: str
-    title: str
-    language: str
-    kind: str
-    process: str
-    source: str
-    licence: str
     split: str
     own: bool
 
