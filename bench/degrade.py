@@ -60,13 +60,12 @@ COPIES: dict[str, tuple[Callable[[Image.Image], Image.Image], float]] = {
 
 def read(task: tuple[Path, Graph, str]) -> Score:
     """The figures of one copy of one picture; what cannot be read counts as an empty graph."""
-    import cv2
-
     from diagram.errors import InputError
     from pipeline.describe import describe
+    from vision import threads
     from vision.load import open_upload
 
-    cv2.setNumThreads(1)  # of each worker process
+    threads.hold(1)  # of each worker process
     path, truth, name = task
     change, scale = COPIES[name]
     try:

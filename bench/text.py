@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 from PIL import Image
 
+from vision import threads
 from vision.parts import Page, TextLine
 from vision.prepare import prepare
 from vision.text import TextReading, join_lines, read_text
@@ -137,7 +137,8 @@ def main() -> int:
     parser.add_argument("--false", action="store_true")
     parser.add_argument("--match", default="")
     args = parser.parse_args()
-    cv2.setNumThreads(1)
+    threads.prepare()
+    threads.hold(1)
     rows: list[tuple[str, str, float, str]] = []
     costs, prepared, invented, letters, walls = [], [], 0, 0, []
     paths = [p for p in sorted(args.truth.glob("*.json")) if p.name != "index.json" and args.match in p.name]

@@ -146,9 +146,9 @@ def limit_threads(count: int) -> None:
     """Hold the libraries of this process to so many threads (0: as they like): workers share the cores."""
     if count:
         os.environ["OMP_THREAD_LIMIT"] = os.environ["OMP_NUM_THREADS"] = str(count)
-        import cv2
+        from vision import threads
 
-        cv2.setNumThreads(count)
+        threads.hold(count)
 
 
 def _failure(name: str, error: Exception) -> Failure:

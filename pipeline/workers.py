@@ -43,6 +43,8 @@ class _Told:
 
 
 _CANCEL: Final = "cancel"
+SCRIPT: Final = 'a script that reads in worker processes must be a file with its work under if __name__ == "__main__":'
+"""What to mind where Python itself could not start: it loads the caller's script once more in each worker."""
 
 
 def step_back() -> None:
@@ -155,7 +157,7 @@ class Worker(Generic[T, R]):
                 "the reader was killed, most likely for want of memory", "use fewer --jobs or a smaller picture"
             )
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return Lost(f"the reader stopped ({name})")
+        return Lost(f"the reader stopped ({name})", SCRIPT if code == 1 else "")
 
 
 def _serve(make: Callable[[], Callable[[T], R]], pipe: Connection) -> None:

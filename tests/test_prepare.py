@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from vision.parts import Page, TextLine
 from vision.photo import is_paper, skew, strokes
@@ -179,3 +179,15 @@ def test_the_unit_follows_the_lines_that_were_read() -> None:
     assert measured(page, [large]).unit == pytest.approx(3.3 * page.unit)
     usual = TextLine("Check order", (100, 100, 400, 100 + 0.9 * page.unit), 0.9)
     assert measured(page, [usual]) is page
+
+
+def test_tiny_print_whose_letters_run_together_is_enlarged() -> None:
+    large = Image.new("RGB", (1800, 1200), "white")
+    draw = ImageDraw.Draw(large)
+    for x in range(100, 1700, 200):
+        draw.ellipse((x, 100, x + 50, 150), outline="black", width=4)
+        draw.rectangle((x - 60, 300, x + 100, 500), outline="black", width=4)
+        draw.text((x + 20, 400), "Consider\nadmission", "black", ImageFont.load_default(21), anchor="mm", spacing=2)
+    small = large.resize((450, 300), Image.Resampling.LANCZOS)  # print of 5 pixels beside circles of 12
+    page = prepare(small)
+    assert page.gray.shape[0] - 48 > 2.5 * small.height

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from diagram.kinds import Language
+from vision import threads
 from vision.ocr_tesseract import languages
 from vision.parts import Page, TextLine
 from vision.prepare import prepare
@@ -315,24 +316,22 @@ def test_an_empty_page() -> None:
 
 def test_threads_change_nothing() -> None:
     page = prepare(chart([*ENGLISH, *RUSSIAN], size=13))
-    before = cv2.getNumThreads()
     try:
         readings = []
         for count in (1, 3):
-            cv2.setNumThreads(count)
+            threads.hold(count)
             readings.append(read_text(page).lines)
     finally:
-        cv2.setNumThreads(before)
+        threads.hold(0)
     assert readings[0] == readings[1]
     assert readings[0]
 
 
 def test_the_first_error_of_a_thread_is_raised() -> None:
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(2)
+    threads.hold(2)
     try:
         assert each(str, [3, 1, 2]) == ["3", "1", "2"]
         with pytest.raises(ZeroDivisionError):
             each(lambda number: 1 / number, [2, 0, 1])
     finally:
-        cv2.setNumThreads(before)
+        threads.hold(0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 from pipeline.workers import Lost, run_all
 
@@ -58,3 +60,17 @@ def test_leaving_early_ends_the_workers():
     results = run_all(functools.partial(make, "did"), ["a", "hangs", "hangs"], jobs=2, timeout=600)
     assert next(results) == (0, "did a")
     results.close()
+
+
+def test_a_script_that_workers_cannot_load_is_told_so():
+    script = """
+import functools
+from pipeline.workers import run_all
+from tests.test_workers import make
+print(dict(run_all(functools.partial(make, "did"), ["a", "b"], jobs=1, timeout=60)))
+"""
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-"], check=False, input=script, text=True, capture_output=True, cwd=root, timeout=120
+    )
+    assert done.stdout.count('if __name__ == "__main__"') == 2

@@ -23,10 +23,10 @@ from vision.dashes import dashed_circles
 from vision.discs import discs
 from vision.outlines import Fit, fit, overlap
 from vision.parts import Box, Bytes, Floats, Outline, Page, Shape, TextLine
-from vision.regions import closed, disc_opened, filled, pieces
-from vision.rings import best_circle, best_diamond, rings
+from vision.regions import Region, closed, disc_opened, filled, pieces
+from vision.rings import best_circle, best_diamond, near_ink, rings
 from vision.sketch import closed_walls, is_pointed, is_round
-from vision.threads import together
+from vision.threads import aside, together
 from vision.walls import Walls
 
 MIN_IOU, MIN_IOU_SMALL = 0.86, 0.8  # of circles and diamonds the border is checked as well
@@ -50,27 +50,26 @@ LENIENT = 0.06  # of IoU, on outlines drawn by hand
 
 def propose(page: Page, walls: Walls, lines: Sequence[TextLine]) -> list[Shape]:
     """Every outline that may be a symbol or frame; `lines` tell letters from symbols."""
-    distance = np.asarray(cv2.distanceTransform(cv2.bitwise_not(walls.ink), cv2.DIST_L2, 3), np.float32)
-    if page.photo:
-        distance = np.asarray(np.maximum(distance - WOBBLE * page.unit, 0), np.float32)
+    near = near_ink(walls.ink, WOBBLE * page.unit if page.photo else 0.0)
     letters = _Letters(lines)
-    faces, coloured, silhouettes, ringed, bars = together(
-        partial(_faces, page, walls, walls.wall, distance),
-        partial(_coloured, page, walls, distance),
-        partial(_silhouettes, page, walls, distance),
-        lambda: dashed_circles(_core(page, walls.ink), lines, page.unit),
-        partial(_bars, page),
-    )
-    faces = [s for s in faces if not any(_is_cut_from(s.box, whole.box, page.unit) for whole in coloured)]
-    faces += [s for s in coloured if not _part_of(s.box, faces)]
-    dashed = [s for s in _faces(page, walls, walls.joined, distance, known=faces) if not _known(s.box, faces)]
-    faces += [replace(s, dashed=True) for s in dashed]
-    for wall in closed_walls(walls.ink, page.unit, lines) if page.photo else ():
-        faces += [s for s in _faces(page, walls, wall, distance, LENIENT) if not _known(s.box, faces)]
-    faces = with_lids(faces)
-    faces += [s for s in silhouettes if not _part_of(s.box, faces)]
-    faces = [s for s in faces if not letters.covers(s.box)]
-    blobs = [s for s in _blobs(page, walls, distance, faces) if not letters.fills(s.box)]
+    with aside(partial(_regions, page, walls.joined)) as joined, aside(partial(_opened, page, walls)) as opened:
+        faces, coloured, silhouettes, ringed, bars = together(
+            partial(_faces, page, walls, walls.wall, near),
+            partial(_coloured, page, walls, near),
+            partial(_silhouettes, page, walls, near),
+            lambda: dashed_circles(_core(page, walls.ink), lines, page.unit),
+            partial(_bars, page),
+        )
+        faces = [s for s in faces if not any(_is_cut_from(s.box, whole.box, page.unit) for whole in coloured)]
+        faces += [s for s in coloured if not _part_of(s.box, faces)]
+        dashed = [s for s in _faces(page, walls, walls.joined, near, joined(), known=faces) if not _known(s.box, faces)]
+        faces += [replace(s, dashed=True) for s in dashed]
+        for wall in closed_walls(walls.ink, page.unit, lines) if page.photo else ():
+            faces += [s for s in _faces(page, walls, wall, near, slack=LENIENT) if not _known(s.box, faces)]
+        faces = with_lids(faces)
+        faces += [s for s in silhouettes if not _part_of(s.box, faces)]
+        faces = [s for s in faces if not letters.covers(s.box)]
+        blobs = [s for s in _blobs(page, opened(), near, faces) if not letters.fills(s.box)]
     found = [*faces, *blobs, *ringed, *bars]
     found = [s for s in found if not any(_is_cut_from(s.box, whole.box, page.unit) for whole in coloured)]
     return [s for s in found if not (s.outline == "diamond" and _is_disc_with_heads(page, s, found))]
@@ -146,14 +145,16 @@ def _faces(
     page: Page,
     walls: Walls,
     wall: Bytes,
-    distance: NDArray[np.float32],
+    near: Bytes,
+    regions: Sequence[Region] | None = None,
+    *,
     slack: float = 0.0,
     known: Sequence[Shape] = (),
 ) -> list[Shape]:
-    """Regions closed by `wall` whose contour fits an outline, `slack` worse than drawn exactly; none of those known."""
+    """Regions closed by `wall` whose contour fits an outline, `slack` worse than drawn exactly; none of those known.
+    regions: those of `wall`, where they are found already."""
     unit = page.unit
-    width, height = page.size
-    regions = [r for r in closed(wall, 0.3 * unit) if r.width < width - 2 or r.height < height - 2]
+    regions = _regions(page, wall) if regions is None else regions
     out: list[Shape] = []
     for region in regions:
         least = min(region.width, region.height)
@@ -170,7 +171,7 @@ def _faces(
         if page.photo and is_round(outline, contour, unit):
             outline = "circle"
         elif small:
-            outline = _round_or_pointed(page, distance, contour)
+            outline = _round_or_pointed(page, near, contour)
         if outline == "cylinder":
             contour = lidded(contour, regions)
         sides = barred(contour, regions, unit) if outline in ("rectangle", "rounded") else None
@@ -182,7 +183,13 @@ def _faces(
     return out
 
 
-def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Shape]:
+def _regions(page: Page, wall: Bytes) -> list[Region]:
+    """What a wall closes off, the whole page aside."""
+    width, height = page.size
+    return [r for r in closed(wall, 0.3 * page.unit) if r.width < width - 2 or r.height < height - 2]
+
+
+def _silhouettes(page: Page, walls: Walls, near: Bytes) -> list[Shape]:
     """Symbols that stand out from the paper by their fill, whatever goes on inside (gradients, icons, no border)."""
     low = np.clip(np.array(page.background, int) - PAPER, 0, 255)
     high = np.clip(np.array(page.background, int) + PAPER, 0, 255)
@@ -191,7 +198,7 @@ def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> lis
     for thickness in (0.45, 0.9):  # of a unit: flows up to this are opened away
         side = int(thickness * page.unit) | 1
         opened = disc_opened(tinted, side)
-        for contour, outline, found in _fitting(page, distance, np.asarray(opened, np.uint8)):
+        for contour, outline, found in _fitting(page, near, np.asarray(opened, np.uint8)):
             if not _known(box_of(contour), out):
                 colour = fill_colour(page, walls, contour.min(0), contour.max(0))
                 x, y = contour.mean(0).astype(int)
@@ -200,7 +207,7 @@ def _silhouettes(page: Page, walls: Walls, distance: NDArray[np.float32]) -> lis
     return out
 
 
-def _coloured(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[Shape]:
+def _coloured(page: Page, walls: Walls, near: Bytes) -> list[Shape]:
     """Symbols of one even fill, whatever lies around them (a shadow, a border of any width) or is written on them."""
     kernel = np.ones((3, 3), np.uint8)
     out: list[Shape] = []
@@ -213,7 +220,7 @@ def _coloured(page: Page, walls: Walls, distance: NDArray[np.float32]) -> list[S
         opened = cv2.morphologyEx(holes, cv2.MORPH_OPEN, kernel)
         out += [
             bordered(page, walls, walls.wall, contour, outline, found.corner)
-            for contour, outline, found in _fitting(page, distance, np.asarray(opened, np.uint8))
+            for contour, outline, found in _fitting(page, near, np.asarray(opened, np.uint8))
             if not _known(box_of(contour), out)
             and not (outline in ("circle", "diamond") and min(np.ptp(contour, 0)) < LEAST_POINTED * page.unit)
         ]
@@ -235,7 +242,7 @@ def _fills(page: Page) -> list[NDArray[np.int16]]:
     return out
 
 
-def _fitting(page: Page, distance: NDArray[np.float32], mask: Bytes) -> Iterator[tuple[Floats, Outline, Fit]]:
+def _fitting(page: Page, near: Bytes, mask: Bytes) -> Iterator[tuple[Floats, Outline, Fit]]:
     """Pieces of a mask that fit an outline well: their hulls, (n, 2) page pixels, and what they fit."""
     unit = page.unit
     for piece in pieces(mask, 1.1 * unit):
@@ -247,15 +254,19 @@ def _fitting(page: Page, distance: NDArray[np.float32], mask: Bytes) -> Iterator
         contour = cv2.convexHull(piece.contour.astype(np.float32))[:, 0, :].astype(np.float64)
         outline = found.outline
         if outline in ("circle", "diamond"):
-            outline = _round_or_pointed(page, distance, contour)
+            outline = _round_or_pointed(page, near, contour)
         yield contour, outline, found
 
 
-def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Sequence[Shape]) -> list[Shape]:
-    """Circles and diamonds whose inside is not one clean face."""
+def _opened(page: Page, walls: Walls) -> Bytes:
+    """The walls with what small regions they enclose, thin lines opened away."""
+    side = 2 * max(2, round(0.3 * page.unit)) + 1
+    return disc_opened(filled(walls.wall, 5.2 * page.unit), side)
+
+
+def _blobs(page: Page, opened: Bytes, near: Bytes, faces: Sequence[Shape]) -> list[Shape]:
+    """Circles and diamonds whose inside is not one clean face. opened: see `_opened`."""
     unit = page.unit
-    side = 2 * max(2, round(0.3 * unit)) + 1
-    opened = disc_opened(filled(walls.wall, 5.2 * unit), side)
     out: list[Shape] = []
     for piece in pieces(opened, _least(page)):
         if max(piece.width, piece.height) > 7 * unit or not 0.55 < piece.width / piece.height < 1.8:
@@ -264,7 +275,7 @@ def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Seque
         box = (x0, y0, x0 + piece.width, y0 + piece.height)
         if any(share(box, s.box) > 0.85 and share(s.box, box) > 0.55 for s in faces):
             continue
-        shape = store(piece, opened, faces) or _small(page, distance, piece.contour)
+        shape = store(piece, opened, faces) or _small(page, near, piece.contour)
         if shape is not None and not _frames_icon(shape, faces):
             out.append(shape)
 
@@ -274,7 +285,7 @@ def _blobs(page: Page, walls: Walls, distance: NDArray[np.float32], faces: Seque
             for s in (*faces, *out)
         )
 
-    for disc in discs(opened, distance, max(LEAST_MERGED * unit, _least(page)), unit, known):
+    for disc in discs(opened, near, max(LEAST_MERGED * unit, _least(page)), unit, known):
         ring = rings(page, np.array([disc.x, disc.y]), disc.radius)
         if ring is not None and ring.coverage > 0.88 and ring.stroke < 0.5 * ring.radius:
             merged = circle(ring, None)
@@ -298,14 +309,14 @@ def _least(page: Page) -> float:
     return (MIN_SKETCHED if page.photo else MIN_SMALL) * page.unit
 
 
-def _round_or_pointed(page: Page, distance: NDArray[np.float32], contour: Floats) -> Outline:
+def _round_or_pointed(page: Page, near: Bytes, contour: Floats) -> Outline:
     """Circle or diamond: by area, and where that leaves doubt (cut tips) by which of the two lies on the ink."""
     as_circle, as_diamond = overlap(contour, "circle"), overlap(contour, "diamond")
     if page.photo:
         return "diamond" if is_pointed(as_circle, as_diamond) else "circle"
     if abs(as_circle - as_diamond) < 0.2:
         box = box_of(grow(contour, 3.0))
-        return "diamond" if best_diamond(distance, box).coverage > best_circle(distance, box).coverage else "circle"
+        return "diamond" if best_diamond(near, box).coverage > best_circle(near, box).coverage else "circle"
     return "diamond" if as_diamond > as_circle else "circle"
 
 
@@ -340,12 +351,12 @@ def _runs_on(dark: Bytes, box: Box, reach: int) -> bool:
     return any(bool(part.any()) for part in beyond)
 
 
-def _small(page: Page, distance: NDArray[np.float32], contour: Floats) -> Shape | None:
+def _small(page: Page, near: Bytes, contour: Floats) -> Shape | None:
     """The circle or diamond that explains a blob best, if one does."""
     box = box_of(contour)
     as_circle, as_diamond = overlap(contour, "circle"), overlap(contour, "diamond")
     if is_pointed(as_circle, as_diamond) if page.photo else as_diamond > as_circle:
-        diamond = best_diamond(distance, box)
+        diamond = best_diamond(near, box)
         if diamond.coverage < MIN_COVERAGE:
             return None
         x, y, rx, ry = diamond.x, diamond.y, diamond.rx, diamond.ry
@@ -353,7 +364,7 @@ def _small(page: Page, distance: NDArray[np.float32], contour: Floats) -> Shape 
         return Shape("diamond", box_of(corners), corners, diamond.stroke, diamond.coverage)
     if as_circle < 0.8:
         return None
-    found = best_circle(distance, box)
+    found = best_circle(near, box)
     if found.coverage < MIN_COVERAGE:
         return None
     ring = rings(page, np.array([found.x, found.y]), found.radius)

@@ -15,9 +15,10 @@ from typing import Literal
 import numpy as np
 
 from vision.heads import HEAD, Contact, contact
+from vision.ink import line_ink
 from vision.linework import Ground, Linework, linework
 from vision.network import Network, bridge, build, drop_dead_ends, join, length_of, polyline
-from vision.parts import Connector, Floats, Page, Scene, TextLine
+from vision.parts import Bytes, Connector, Floats, Page, Scene, TextLine
 from vision.sketch_heads import wings
 from vision.skirting import moor, pass_by
 from vision.thinning import skeleton_graph, thin
@@ -53,9 +54,9 @@ class _Way:
     steps: tuple[tuple[int, int], ...]
 
 
-def trace(page: Page, lines: Sequence[TextLine], scene: Scene) -> Tracing:
-    """All connectors of the page."""
-    work = linework(page, lines, scene)
+def trace(page: Page, lines: Sequence[TextLine], scene: Scene, ink: Bytes | None = None) -> Tracing:
+    """All connectors of the page. ink: its `line_ink`, where that is known already."""
+    work = linework(page, line_ink(page) if ink is None else ink, lines, scene)
     skeleton, crowded = skeleton_graph(thin(work.mask, work.anchor), MOST)
     net = build(skeleton, work, page.unit)
     pass_by(net, work)

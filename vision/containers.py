@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from vision.boxes import area, inside, iou, share, size
+from vision.masks import opened_along
 from vision.parts import Box, Bytes, Container, Page, Scene, Shape, TextLine
 from vision.regions import pieces
 from vision.threads import each
@@ -94,10 +95,7 @@ class _Grid:
 
     def _segments(self, wall: Bytes) -> list[Segment]:
         length = int(7 * self.unit)
-        wall = np.ascontiguousarray(wall)
-        kernel = np.ones((1, length), np.uint8)
-        opened = cv2.morphologyEx(wall, cv2.MORPH_OPEN, kernel)
-        thin = [piece for piece in pieces(opened, 1) if piece.height <= 0.8 * self.unit]
+        thin = [piece for piece in pieces(opened_along(wall, length), 1) if piece.height <= 0.8 * self.unit]
         out = [Segment(p.top + p.height / 2, float(p.left), float(p.left + p.width), float(p.height)) for p in thin]
         return _joined(sorted(out, key=lambda s: (s.at, s.start)), self.unit)
 

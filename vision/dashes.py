@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from vision.border import circle
 from vision.parts import Box, Bytes, Floats, Shape, TextLine
 from vision.regions import small
-from vision.rings import Ring, best_circle, inked
+from vision.rings import Ring, best_circle, inked, near_ink
 
 SHORTEST, LONGEST = 0.18, 1.3  # of a dash, units
 SMALLEST, LARGEST = 0.65, 3.4  # radius of a circle, units
@@ -42,7 +42,7 @@ def dashed_circles(ink: Bytes, lines: Sequence[TextLine], unit: float) -> list[S
     dashes = _dashes(ink, lines, unit)
     if len(dashes.at) < FEWEST:
         return []
-    distance: NDArray[np.float32] | None = None  # of each pixel to ink, once it is needed
+    around = near_ink(ink)
     found: list[tuple[bool, Ring]] = []
     for centre, radius in zip(*_guesses(dashes, unit), strict=True):
         on, covered = _on(dashes, centre, float(radius))
@@ -50,10 +50,8 @@ def dashed_circles(ink: Bytes, lines: Sequence[TextLine], unit: float) -> list[S
         if on.sum() >= FEWEST and covered >= 0.4 and _gap(dashes.at[on] - centre) < 2.2:
             found.append((True, Ring(*_circle(dashes.at[on]), stroke, min(1.0, covered / DRAWN))))
         elif on.sum() >= 3 and covered >= 0.25:  # the other dashes touch something
-            if distance is None:
-                distance = np.asarray(cv2.distanceTransform(cv2.bitwise_not(ink), cv2.DIST_L2, 3), np.float32)
-            ring = best_circle(distance, _square(centre, float(radius)))
-            if ring.coverage >= 0.6 and _widest(~inked(distance, ring)) <= 9:
+            ring = best_circle(around, _square(centre, float(radius)))
+            if ring.coverage >= 0.6 and _widest(~inked(around, ring)) <= 9:
                 found.append((False, replace(ring, stroke=stroke)))
     rings: list[Ring] = []
     for sure, ring in sorted(found, key=lambda f: (not f[0], -f[1].coverage * f[1].radius)):

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from vision.masks import points
 from vision.parts import Box, Bytes
 from vision.rings import Ring, best_circle, inked
 
@@ -24,33 +24,42 @@ TOUCHED = 0.25  # share of the way around it where something lies against it, at
 Known = Callable[[Box], bool]
 
 
-def discs(mask: Bytes, distance: NDArray[np.float32], least: float, unit: float, known: Known) -> list[Ring]:
-    """Whole circles around the largest discs in a mask (H, W), 0 or 255. distance: (H, W), of each pixel to ink;
+def discs(mask: Bytes, near: Bytes, least: float, unit: float, known: Known) -> list[Ring]:
+    """Whole circles around the largest discs in a mask (H, W), 0 or 255. near: (H, W), not 0 beside ink;
     least: pixels, of a diameter; known: tells the places that need no second look."""
     out: list[Ring] = []
     for box in _places(mask, least, unit, known):
-        ring = best_circle(distance, box)
-        if ring.coverage >= DRAWN and not any(_same(ring, other) for other in out) and _alone(distance, ring):
+        ring = best_circle(near, box)
+        if ring.coverage >= DRAWN and not any(_same(ring, other) for other in out) and _alone(near, ring):
             out.append(ring)
     return out
 
 
-def _alone(distance: NDArray[np.float32], ring: Ring) -> bool:
+def _alone(near: Bytes, ring: Ring) -> bool:
     """Whether there is paper around most of a circle: in a solid mass every circle lies on ink."""
-    return float(inked(distance, replace(ring, radius=1.15 * ring.radius + 3.0)).mean()) <= TOUCHED
+    return float(inked(near, replace(ring, radius=1.15 * ring.radius + 3.0)).mean()) <= TOUCHED
 
 
 def _places(mask: Bytes, least: float, unit: float, known: Known) -> Iterator[Box]:
     """Boxes of the discs, largest first, one for each place."""
-    depth = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), np.float32)
-    high = np.asarray(cv2.dilate(depth, np.ones((5, 5), np.uint8)), np.float32)
-    ys, xs = np.nonzero((depth >= high) & (depth > 0.5 * least) & (depth < LARGEST * unit))
-    order = np.argsort(-depth[ys, xs], kind="stable")
+    found: list[tuple[float, int, int]] = []  # depth turned over, y, x
+    for border in cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
+        left, top, width, height = cv2.boundingRect(border)
+        if min(width, height) < least - 1:
+            continue
+        own = np.zeros((height + 2, width + 2), np.uint8)
+        cv2.drawContours(own, [border], -1, 255, cv2.FILLED, offset=(1 - left, 1 - top))
+        own[1:-1, 1:-1] &= mask[top : top + height, left : left + width]
+        depth = np.asarray(cv2.distanceTransform(own, cv2.DIST_L2, 5), np.float32)
+        high = np.asarray(cv2.dilate(depth, np.ones((5, 5), np.uint8)), np.float32)
+        ys, xs = points((depth >= high) & (depth > 0.5 * least) & (depth < LARGEST * unit))
+        at = zip((-depth[ys, xs]).tolist(), (ys + top - 1).tolist(), (xs + left - 1).tolist(), strict=True)
+        found.extend(at)
     seen = np.zeros((0, 3))
-    for x, y in zip(xs[order].tolist(), ys[order].tolist(), strict=True):
+    for turned, y, x in sorted(found):
         if (np.hypot(seen[:, 0] - x, seen[:, 1] - y) < 0.5 * seen[:, 2]).any():
             continue
-        r = float(depth[y, x])
+        r = -turned
         seen = np.vstack([seen, (x, y, r)])
         box = (x - r, y - r, x + r, y + r)
         if not known(box):

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.ink import line_ink
+from vision.masks import places
 from vision.parts import Box, Bytes, Container, End, Floats, Page, Scene, Shape, TextLine
 
 Owners = NDArray[np.int32]
@@ -52,12 +52,12 @@ class Linework:
     width: float
 
 
-def linework(page: Page, lines: Sequence[TextLine], scene: Scene) -> Linework:
-    """Rub out what cannot be a connector."""
+def linework(page: Page, ink: Bytes, lines: Sequence[TextLine], scene: Scene) -> Linework:
+    """Rub out what cannot be a connector. ink: (H, W) uint8, 1 where a stroke is; it is not changed."""
     unit = page.unit
     lines = [_without_heads(line) for line in lines]
     chips = _chips(scene.shapes, lines, unit)
-    ink = line_ink(page)
+    ink = ink.copy()
     crossings = _rub_frames(ink, scene.containers, unit)
     owner, grounds = _grounds(ink.shape, scene, crossings, chips, unit)
     anchor = (owner > 0).astype(np.uint8)
@@ -232,7 +232,7 @@ def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owne
     count, label, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     if count < 2:
         return
-    at = np.flatnonzero(ink)  # where there is ink; the rest of the page need not be looked at again
+    at = places(ink)  # where there is ink; the rest of the page need not be looked at again
     names = label.ravel()[at]
     inside = np.bincount(names[text.ravel()[at] > 0], minlength=count)
     area = stats[:, cv2.CC_STAT_AREA]
@@ -256,7 +256,7 @@ def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owne
     )
     tall &= cv2.dilate((owner > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
     letter[names[tall.ravel()[at] > 0]] = False  # a head that was taken for part of a label
-    for name in _spanning(label, owner, np.flatnonzero(letter)):
+    for name in _spanning(label, owner, at, np.flatnonzero(letter)):
         letter[name] = False
     gone = letter | speck
     gone[0] = False
@@ -301,13 +301,13 @@ def _unread(ink: Bytes, lines: Sequence[TextLine], owner: Owners, unit: float) -
     return out
 
 
-def _spanning(label: NDArray[np.int32], owner: Owners, names: NDArray[np.int64]) -> list[int]:
-    """Those components that reach from one symbol or frame to another."""
+def _spanning(label: NDArray[np.int32], owner: Owners, at: NDArray[np.int64], names: NDArray[np.int64]) -> list[int]:
+    """Those components that reach from one symbol or frame to another. at: flat indices of all that are labelled."""
     rim = cv2.dilate((owner > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
     asked = np.zeros(int(label.max()) + 1, np.bool_)
     asked[names] = True
     asked[0] = False
-    at = np.flatnonzero(rim)
+    at = at[rim.ravel()[at] > 0]
     rows, columns = np.divmod(at[asked[label.ravel()[at]]], label.shape[1])
     if len(rows) == 0:
         return []

@@ -268,20 +268,19 @@ def _ray(
 ) -> tuple[float, int] | None:
     """(distance, owner) of the first symbol from a point along a direction, unless another stroke comes before it."""
     height, width = work.owner.shape
-    steps = np.arange(1, max(2, round(reach) + 1))
-    xs = np.clip(np.round(at[0] + steps * aim[0]), 0, width - 1).astype(int)
-    ys = np.clip(np.round(at[1] + steps * aim[1]), 0, height - 1).astype(int)
-    seen = work.owner[ys, xs]
-    hits = np.flatnonzero(seen if frames else seen > work.frames)
-    if len(hits) == 0:
+    (x, y), (dx, dy) = at.tolist(), aim.tolist()
+    ink: list[bool] = []  # on the way; a few pixels, for which arrays take longer
+    for step in range(1, max(2, round(reach) + 1)):
+        place = min(max(round(y + step * dy), 0), height - 1), min(max(round(x + step * dx), 0), width - 1)
+        owner = int(work.owner[place])
+        if owner > (0 if frames else work.frames):
+            break
+        ink.append(bool(work.mask[place]))
+    else:
         return None
-    first = int(hits[0])
-    ink = work.mask[ys[:first], xs[:first]] > 0
-    gaps = np.flatnonzero(~ink)
-    ink = ink[: max(0, first - round(rim))]
-    if len(gaps) and ink[gaps[0] :].any():  # another stroke comes before it, and is no rim of it
-        return None
-    return float(first + 1) * (1 + penalty), int(work.owner[ys[first], xs[first]])
+    if False in ink and any(ink[ink.index(False) : max(0, len(ink) - round(rim))]):
+        return None  # another stroke comes before it, and is no rim of it
+    return float(len(ink) + 1) * (1 + penalty), owner
 
 
 def bridge(net: Network, work: Linework) -> None:

@@ -1,7 +1,7 @@
 """The PP-OCR models that the `rapidocr` wheel carries: a recogniser of Latin print and handwriting, one line picture at
 a time, and a finder of lines for photos, where marks alone mislead.
 
-Runs the ONNX models directly, one thread. The recogniser knows no Cyrillic (its alphabet has none). Knows nothing of
+Runs the ONNX models directly. The recogniser knows no Cyrillic (its alphabet has none). Knows nothing of
 pages: a picture in, characters or boxes out.
 """
 
@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision import threads
 from vision.parts import Box, Bytes
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 48  # pixels, of the model's input
 WIDEST = 2400
-FIND_SIDE = 1280  # pixels of the longer side when lines are looked for
+FIND_SIDE = 1088  # pixels of the longer side when lines are looked for
 SIGNS = "–—‘’“”„•…€№™→←≤≥≠−"
 
 
@@ -64,13 +65,14 @@ def read(crop: Bytes) -> Letters:
     return Letters("".join(alphabet[i] for i in best[at].tolist()), places, sure)
 
 
-def find_lines(gray: Bytes) -> list[Box]:
-    """Boxes of text lines (level or turned) in a whole picture, top to bottom.
+def find_lines(gray: Bytes, side: int | None = None) -> list[Box]:
+    """Boxes of text lines (level or turned) in a picture, top to bottom.
 
-    gray: (H, W) uint8. The picture is scaled so that its longer side is FIND_SIDE.
+    gray: (H, W) uint8, dark on light. It is scaled so that `side` pixels of it, unless given those of its longer side,
+    become FIND_SIDE.
     """
     height, width = gray.shape
-    scale = FIND_SIDE / max(height, width)
+    scale = FIND_SIDE / (side or max(height, width))
     size = max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
     small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     values = small.astype(np.float32) / 127.5 - 1
@@ -112,7 +114,9 @@ def _session(part: Literal["det", "rec"]) -> InferenceSession:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = threads.allowed() if part == "det" else 1  # lines are read side by side
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False
     return onnxruntime.InferenceSession(str(_model(part)), options, providers=["CPUExecutionProvider"])

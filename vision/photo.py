@@ -8,12 +8,14 @@ Does not know what is drawn or written.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vision.parts import Bytes
+from vision.threads import aside
 
 Darkness = NDArray[np.float32]
 
@@ -85,13 +87,14 @@ def _slopes(gray: Bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 def strokes(rgb: Bytes) -> Bytes:
     """(H, W) uint8: pen strokes dark on a white that is the same everywhere."""
-    depth = _darkness(rgb)
-    classes = _classes(depth)
-    if classes.ruled:
-        depth = _without_ruling(depth, 1.6 * classes.light)
+    with aside(partial(_desk, rgb)) as desk:
+        depth = _darkness(rgb)
         classes = _classes(depth)
-    grey = 255 - 255 * _lifted(depth, classes)
-    return _without_desk(np.asarray(grey, np.uint8), rgb)
+        if classes.ruled:
+            depth = _without_ruling(depth, 1.6 * classes.light)
+            classes = _classes(depth)
+        grey = 255 - 255 * _lifted(depth, classes)
+        return _without_desk(np.asarray(grey, np.uint8), desk())
 
 
 def _lifted(depth: Darkness, classes: _Classes) -> Darkness:
@@ -103,14 +106,15 @@ def _lifted(depth: Darkness, classes: _Classes) -> Darkness:
     soft = cv2.GaussianBlur(depth, (0, 0), 0.7)
     sure = 0.6 * classes.border
     faint = min(sure, (0.7 if classes.ruled else 0.35) * classes.border)
-    faint = max(faint, FAINTEST, 5 * _grain(depth))
+    with aside(partial(_grain, depth)) as grain:
+        reach = np.ones((15, 15), np.uint8)
+        around = cv2.GaussianBlur(cv2.dilate(np.minimum(soft, classes.dark), reach), (0, 0), 5)
+    faint = max(faint, FAINTEST, 5 * grain())
     mask = np.asarray(soft > faint, np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     dark = np.bincount(labels[soft > max(sure, faint)], minlength=count)
     kept = (dark >= 4) & (stats[:, cv2.CC_STAT_AREA] >= 12)
     kept[0] = False
-    reach = np.ones((15, 15), np.uint8)
-    around = cv2.GaussianBlur(cv2.dilate(np.minimum(soft, classes.dark), reach), (0, 0), 5)
     blur = 0.0 if classes.ruled else 0.3  # on blank paper, what is that faint beside a dark stroke belongs to it
     base = np.maximum(0.7 * faint, blur * around)
     out = np.clip((depth - base) / np.maximum(around - base, 0.03), 0, 1)
@@ -183,15 +187,15 @@ def _without_ruling(depth: Darkness, most: float) -> Darkness:
     return np.asarray(np.maximum(depth - ruling, 0), np.float32)
 
 
-def _without_desk(grey: Bytes, rgb: Bytes) -> Bytes:
-    """What lies around the sheet (desk, shadow at its edge) made white: thick dark areas that reach the rim, and all
-    that is much darker than the paper beside it and reaches the rim."""
+def _without_desk(grey: Bytes, around: Bytes) -> Bytes:
+    """What lies around the sheet (desk, shadow at its edge) made white: thick dark areas that reach the rim, and
+    `around`, all that is much darker than the paper beside it and reaches the rim (`_desk`)."""
     dark = np.asarray((grey < 128) * np.uint8(255), np.uint8)
     size = max(9, round(0.008 * max(grey.shape))) | 1
     thick = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
     blots = _at_rim(thick, size)
     desk = cv2.dilate(blots, np.ones((2 * size + 1, 2 * size + 1), np.uint8))
-    desk |= cv2.resize(_desk(rgb), grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    desk |= cv2.resize(around, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
     if not desk.any():
         return grey
     out = grey.copy()

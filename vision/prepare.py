@@ -23,6 +23,8 @@ TARGET_UNIT, AIM_UNIT = 20.0, 24.0  # what smaller text is enlarged to, what lar
 LINE, GUESS = 1.1, 1.7  # unit over the usual height of a line as read; by how much it may differ from the guess
 MAX_SCALE, MIN_SCALE = 3.0, 0.4
 MARGIN = 24  # page pixels of paper added on every side, so that frames at the very edge stay closed
+WORD, LETTERS = 14.0, 1.3  # heights: the widest word whose letters have run together; letters per height of its width
+FAR = 1.45  # guess by letters over guess by words, above which the letters are symbols
 LEAST_SKEW = 0.4  # degrees; smaller ones are left as they are
 MAX_PIXELS = 24_000_000  # page pixels; larger pages are scaled down, whatever their text size
 
@@ -151,6 +153,18 @@ def _text_height(gray: Bytes) -> float:
         return 0.0
     w, h, area = (stats[1:, i].astype(float) for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
     good = (h >= 4) & (h <= 60) & (w <= 2.2 * h) & (w >= 0.12 * h) & (area >= 0.15 * w * h) & (area <= 0.85 * w * h)
-    if good.sum() < 5:
-        return 0.0
-    return float(np.median(h[good])) * 1.55
+    guess = float(np.median(h[good])) * 1.55 if good.sum() >= 5 else 0.0
+    # letters of small print run together into words; what stands alone there and is far larger are symbols
+    word = (h >= 4) & (h <= 60) & (w > 2.2 * h) & (w <= WORD * h) & (area >= 0.25 * w * h) & (area <= 0.75 * w * h)
+    inside = LETTERS * w[word] / h[word]
+    if inside.sum() < max(5, good.sum()):
+        return guess
+    told = _middle(h[word], inside) * 1.3
+    return told if guess > FAR * told or not guess else guess
+
+
+def _middle(values: Floats, weights: Floats) -> float:
+    """The weighted median of whole numbers, told to a part of a step."""
+    middle = values[order := np.argsort(values)][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)]
+    below, own = weights[values < middle].sum(), weights[values == middle].sum()
+    return float(middle - 0.5 + (weights.sum() / 2 - below) / own)

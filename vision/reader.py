@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from PIL import Image
@@ -14,15 +15,17 @@ from PIL import Image
 from diagram.model import Description, Example
 from diagram.narrate import narrate
 from diagram.progress import stage
-from vision import heap
+from vision import heap, threads
 from vision.assemble import assemble
 from vision.connectors import trace
 from vision.icons import name_icons
+from vision.ink import line_ink
 from vision.parts import Reading
 from vision.prepare import measured, prepare
 from vision.second_look import look_beneath, look_inside
 from vision.shapes import find_shapes
 from vision.text import read_text
+from vision.threads import aside
 
 
 class VisionReader:
@@ -33,6 +36,7 @@ class VisionReader:
     def __init__(self, language: Literal["auto", "en", "ru"] = "auto") -> None:
         self._language = language
         heap.share_one()
+        threads.prepare()
 
     def describe(self, image: Image.Image, examples: Sequence[Example] = ()) -> Description:
         """Read one picture (any PIL mode). `examples` are carried along; this reader does not need them."""
@@ -43,11 +47,12 @@ class VisionReader:
         text = read_text(page, self._language)
         clock.begin("shapes")
         page = measured(page, text.lines)
-        scene = name_icons(page, text.lines, find_shapes(page, text.lines))
-        clock.begin("reread")
-        lines = look_inside(page, text, scene)
-        clock.begin("connectors")
-        tracing = trace(page, lines, scene)
+        with aside(partial(line_ink, page)) as ink:
+            scene = name_icons(page, text.lines, find_shapes(page, text.lines))
+            clock.begin("reread")
+            lines = look_inside(page, text, scene)
+            clock.begin("connectors")
+            tracing = trace(page, lines, scene, ink())
         clock.begin("beneath")
         lines = look_beneath(page, lines, scene, tracing.connectors, text.language)
         clock.begin("assemble")

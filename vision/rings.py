@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.parts import Box, Floats, Page
+from vision.parts import Box, Bytes, Floats, Page
 from vision.ranks import percentile
 
 ANGLES = np.linspace(0, 2 * np.pi, 72, endpoint=False)
@@ -87,8 +88,16 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(np.nonzero(edges == 1)[0].tolist(), (np.nonzero(edges == -1)[0] - 1).tolist(), strict=True))
 
 
-def best_circle(distance: NDArray[np.float32], box: Box) -> Ring:
-    """The best-covered circle about the size of `box`. distance: (H, W) distance of each pixel to the nearest ink."""
+def near_ink(ink: Bytes, wobble: float = 0.0) -> Bytes:
+    """(H, W), not 0 within 1.5 pixels of ink, and `wobble` more."""
+    if not wobble:
+        return np.asarray(cv2.dilate(ink, np.ones((3, 3), np.uint8)), np.uint8)
+    distance = cv2.distanceTransform(cv2.bitwise_not(ink), cv2.DIST_L2, 3)
+    return np.asarray(cv2.compare(distance, 1.5 + wobble, cv2.CMP_LE), np.uint8)
+
+
+def best_circle(near: Bytes, box: Box) -> Ring:
+    """The best-covered circle about the size of `box`. near: (H, W), not 0 beside ink."""
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     size = (box[2] - box[0] + box[3] - box[1]) / 4
     span = max(2.0, 0.16 * size)
@@ -96,21 +105,21 @@ def best_circle(distance: NDArray[np.float32], box: Box) -> Ring:
     radii = np.arange(0.75 * size, 1.22 * size + 1, max(1.0, size / 24))
     xs, ys, rs = (v.ravel() for v in np.meshgrid(cx + shifts, cy + shifts, radii, indexing="ij"))
     points = np.stack([xs, ys], 1)[:, None, :] + rs[:, None, None] * UNIT_CIRCLE[None]
-    coverage = _on_ink(distance, points)
+    coverage = _on_ink(near, points)
     value = coverage + 0.04 * rs / size
     i = int(value.argmax())
     return Ring(float(xs[i]), float(ys[i]), float(rs[i]), 1.0, float(coverage[i]))
 
 
-def inked(distance: NDArray[np.float32], ring: Ring, near: float = 1.5) -> NDArray[np.bool_]:
+def inked(near: Bytes, ring: Ring) -> NDArray[np.bool_]:
     """(72,) at which angles a circle lies on ink."""
     points = np.array([ring.x, ring.y]) + ring.radius * UNIT_CIRCLE
-    x = np.clip(np.round(points[:, 0]).astype(int), 0, distance.shape[1] - 1)
-    y = np.clip(np.round(points[:, 1]).astype(int), 0, distance.shape[0] - 1)
-    return np.asarray(distance[y, x] <= near)
+    x = np.clip(np.round(points[:, 0]).astype(int), 0, near.shape[1] - 1)
+    y = np.clip(np.round(points[:, 1]).astype(int), 0, near.shape[0] - 1)
+    return np.asarray(near[y, x] > 0)
 
 
-def best_diamond(distance: NDArray[np.float32], box: Box) -> Diamond:
+def best_diamond(near: Bytes, box: Box) -> Diamond:
     """The best-covered diamond about the size of `box`; its tips may stick out of the box."""
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     rx0, ry0 = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
@@ -126,19 +135,19 @@ def best_diamond(distance: NDArray[np.float32], box: Box) -> Diamond:
     tips = np.array([(0, -1), (1, 0), (0, 1), (-1, 0)], float)
     unit = np.concatenate([tips[k] * (1 - t) + tips[(k + 1) % 4] * t for k in range(4)])
     points = np.stack([xs, ys], 1)[:, None, :] + unit[None] * np.stack([rx, ry], 1)[:, None, :]
-    coverage = _on_ink(distance, points)
+    coverage = _on_ink(near, points)
     value = coverage + 0.05 * scale
     i = int(value.argmax())
     return Diamond(float(xs[i]), float(ys[i]), float(rx[i]), float(ry[i]), 1.0, float(coverage[i]))
 
 
-def _on_ink(distance: np.ndarray, points: np.ndarray, near: float = 1.5) -> np.ndarray:
-    """(n,) share of points (n, m, 2) within `near` pixels of ink; points off the page count as missed."""
-    height, width = distance.shape
+def _on_ink(near: Bytes, points: np.ndarray) -> np.ndarray:
+    """(n,) share of points (n, m, 2) beside ink; points off the page count as missed."""
+    height, width = near.shape
     x, y = np.rint(points[..., 0]).astype(np.int32), np.rint(points[..., 1]).astype(np.int32)
     if x.min() >= 0 and y.min() >= 0 and x.max() < width and y.max() < height:
-        found = distance[y, x] <= near
+        found = near[y, x] > 0
     else:
         good = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        found = (distance[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] <= near) & good
+        found = (near[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > 0) & good
     return np.asarray(np.count_nonzero(found, axis=1) / found.shape[1])

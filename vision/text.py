@@ -32,9 +32,10 @@ __all__ = ["TextReading", "join_lines", "read_changed", "read_grounds", "read_te
 
 Asked = Literal["auto", "en", "ru"]
 WORK_UNIT = 17.0  # line height, pixels, at which marks are looked for
-LEAST = 6  # pixels; lower grounds hold no letters
+LEAST = 6  # pixels; what is lower holds no letters
 FRESH = 0.6  # sureness of a line that shows only when strokes are painted over
 LOW = 0.75  # of the usual height of letters: single letters are no lower
+STROKE = 160  # grey levels; darker is ink, on photos
 TINY = 9.0  # uploaded pixels of a line below which reading is a gamble
 
 
@@ -174,11 +175,12 @@ def _inside(page: Page, reader: Reader, box: Box, spoken: Language, erase: Bytes
 
 
 def _shifted(line: TextLine, x: int, y: int) -> TextLine:
-    def moved(box: Box) -> Box:
-        return box[0] + x, box[1] + y, box[2] + x, box[3] + y
+    words = tuple(replace(word, box=_moved(word.box, x, y)) for word in line.words)
+    return replace(line, box=_moved(line.box, x, y), words=words)
 
-    words = tuple(replace(word, box=moved(word.box)) for word in line.words)
-    return replace(line, box=moved(line.box), words=words)
+
+def _moved(box: Box, x: int, y: int) -> Box:
+    return box[0] + x, box[1] + y, box[2] + x, box[3] + y
 
 
 def _crops(page: Page) -> list[LineCrop]:
@@ -257,8 +259,14 @@ def _read_photo(page: Page, reader: Reader) -> list[TextLine]:
     if marks is None:
         return []
     crops = []
-    for box in ocr_paddle.find_lines(page.gray):
-        x0, y0, x1, y1 = (round(value) for value in box)
+    left, top, wide, high = cv2.boundingRect(cv2.compare(page.gray, STROKE, cv2.CMP_LT))
+    rim = round(page.unit)
+    left, top, right, bottom = max(0, left - rim), max(0, top - rim), left + wide + rim, top + high + rim
+    drawn = page.gray[top:bottom, left:right]  # finding costs by the pixel
+    for box in ocr_paddle.find_lines(drawn, max(page.size)):
+        x0, y0, x1, y1 = (round(value) for value in _moved(box, left, top))
+        if min(x1 - x0, y1 - y0) < LEAST:
+            continue
         turned = y1 - y0 > 1.6 * (x1 - x0)
         crops.append(photo_crop(page, marks, scale, (x0, y0, x1, y1), turned))
     return [line for line in each(reader.latin, crops) if line and _says_something(line)]

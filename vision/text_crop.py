@@ -66,6 +66,12 @@ class LineCrop:
         width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
         return max(width, height) < 1.5 * min(width, height) and len(self.line.members) < 3
 
+    @property
+    def is_long(self) -> bool:
+        """Whether there is room for a word, its letters grown together or not."""
+        width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
+        return (height if self.turn else width) > 2.2 * (width if self.turn else height)
+
     def clean(self, letter: float = LETTER, *, whole: bool = False) -> tuple[Bytes, float, tuple[int, int]]:
         """The marks alone (whole: all that lies in the hull), letters so many pixels high.
 

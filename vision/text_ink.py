@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.masks import opened_along
 from vision.parts import Bytes
 
 Ints = NDArray[np.int32]
@@ -150,7 +151,7 @@ def _rules(ink: Bytes, unit: float) -> Bytes:
     """(H, W) level straight runs of ink that are drawn lines: long, and not the grown-together middle of small print,
     which has ink above and below it all along."""
     length = max(9, round(RULE * unit))
-    runs = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)), np.uint8)
+    runs = opened_along(ink, length)
     reach = max(1, round(0.12 * unit))
     if len(ink) <= 2 * reach:
         return runs

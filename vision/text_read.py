@@ -74,6 +74,8 @@ class Reader:
             return first
         if short and crop.narrow and self.tongues and (first is None or first.confidence < 0.3):
             return None  # an icon
+        if self.tongues and not (first and _size(first)) and not crop.is_long:
+            return None  # one recogniser alone sees letters in symbols
         second = self.latin(crop) if self.paddle else None
         if short and second and self.tongues and not (first and alike(first.text, second.text)):
             surer = second if not first or second.confidence > first.confidence else first

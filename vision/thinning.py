@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 
+from vision.masks import places, points
 from vision.parts import Bytes, Floats
 
 Ints = NDArray[np.int64]
@@ -49,7 +50,7 @@ def thin(mask: Bytes, anchor: Bytes, rounds: int = 24) -> Bytes:
     image[1:-1, 1:-1] = mask
     flat = image.ravel()
     steps = np.array([dy * (width + 2) + dx for dy, dx in _RING])
-    live = np.flatnonzero(flat)
+    live = places(image)
     image[1:-1, 1:-1] |= anchor
 
     def codes(where: Ints) -> Bytes:
@@ -95,7 +96,7 @@ class Skeleton:
 
 def skeleton_graph(thinned: Bytes, most: int = 6000) -> tuple[Skeleton, bool]:
     """The graph of a skeleton. With more than `most` branches only the longest are kept; True tells so."""
-    rows, columns = np.nonzero(thinned)
+    rows, columns = points(thinned)
     count = len(rows)
     if count == 0:
         return Skeleton((), np.zeros((0, 2))), False

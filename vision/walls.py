@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from vision.ink import strongest
+from vision.masks import around
 from vision.parts import Bytes, Page, TextLine
 from vision.ranks import percentile_within
 from vision.regions import small
@@ -106,8 +107,12 @@ def _dashes(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
         mask[max(0, y0 + rim) : y1 - rim, max(0, x0 + rim) : x1 - rim] = 0
     size = int(0.65 * unit) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    mask = cv2.bitwise_or(mask, cv2.bitwise_and(ink, cv2.dilate(mask, kernel)))  # what the dashes lead to
-    return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)
+    out = np.zeros_like(mask)
+    for tile, wide, inner in around(mask, 3 * (size // 2)):
+        part = mask[wide]
+        part = cv2.bitwise_or(part, cv2.bitwise_and(ink[wide], cv2.dilate(part, kernel)))  # what the dashes lead to
+        out[tile] = cv2.morphologyEx(part, cv2.MORPH_CLOSE, kernel)[inner]
+    return out
 
 
 def _strokes(rgb: Bytes, unit: float) -> tuple[Bytes, Bytes, Bytes]:

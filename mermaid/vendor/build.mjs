@@ -58,7 +58,8 @@ for (const [name, extra] of Object.entries(bundles)) {
 }
 if (mended !== 2) throw new Error(`${mended} of the 2 places where the configuration is copied were found`);
 let notices = '# Licences of the packages inside parser.js.xz and mermaid.js.xz\n\nBuilt by `build.mjs` from the '
-  + 'published npm packages, unchanged. The source of each is at the address given (elkjs, EPL-2.0, included).\n';
+  + 'published npm packages, unchanged but for the two places of Mermaid in parser.js that `build.mjs` tells of. The '
+  + 'source of each is at the address given (elkjs, EPL-2.0, included).\n';
 for (const [folder, info] of [...packages].sort((a, b) => a[1].name.localeCompare(b[1].name))) {
   const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'license', 'LICENCE', 'license.md'].map((f) => join(here, folder, f)).find(existsSync);
   const url = typeof info.repository === 'string' ? info.repository : info.repository?.url ?? info.homepage ?? '';
