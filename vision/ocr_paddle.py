@@ -7,6 +7,7 @@ pages: a picture in, characters or boxes out.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision import threads
+from vision import lexicon, threads
 from vision.parts import Box, Bytes
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 HEIGHT = 48  # pixels, of the model's input
 WIDEST = 2400
 FIND_SIDE = 1088  # pixels of the longer side when lines are looked for
+SURE = 0.97  # chance of each letter of a word that is left as it is
 SIGNS = "–—‘’“”„•…€№™→←≤≥≠−"
+
+Row = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,9 @@ def available() -> bool:
     return _model("rec") is not None and find_spec("onnxruntime") is not None
 
 
-def read(crop: Bytes) -> Letters:
-    """The characters of one level line, dark on light. crop: (h, w) uint8."""
+def read(crop: Bytes, *, words: bool = False) -> Letters:
+    """The characters of one level line, dark on light. crop: (h, w) uint8; words: English ones, so that what is in
+    doubt is more likely a word than not."""
     session, alphabet, allowed = _engine()
     height, width = crop.shape
     scaled = int(np.clip(round(width * HEIGHT / height), 16, WIDEST))
@@ -61,8 +66,42 @@ def read(crop: Bytes) -> Letters:
     fresh = (best > 0) & (best != np.concatenate([[0], best[:-1]]))
     at = np.flatnonzero(fresh)
     sure = chances[at, best[at]].astype(np.float32)
-    places = (at.astype(np.float32) + 0.5) * (width / len(best))
-    return Letters("".join(alphabet[i] for i in best[at].tolist()), places, sure)
+    places = at.astype(np.float32)
+    text = "".join(alphabet[i] for i in best[at].tolist())
+    if words:
+        text, places, sure = _as_words(text, places, sure, chances)
+    return Letters(text, (places + 0.5) * (width / len(best)), sure)
+
+
+def _as_words(text: str, places: Row, sure: Row, chances: NDArray[np.float32]) -> tuple[str, Row, Row]:
+    """Text, steps of its characters and how sure they are, with likelier words for those in doubt, as sure as these."""
+    columns = _columns()
+    parts: list[tuple[str, Row, Row]] = []
+    done = 0
+    for found in re.finditer("[^ ]+", text):
+        place = lexicon.doubted(found[0])
+        start, end = (found.start() + offset for offset in place or (0, 0))
+        if start == end or sure[start:end].min() >= SURE:
+            continue
+        first = 0 if start == 0 else _between(places, text, start)
+        last = len(chances) if end == len(text) else _between(places, text, end)
+        word = lexicon.likeliest(text[start:end], chances[first:last], columns)
+        own = np.linspace(places[start], places[end - 1], len(word), dtype=np.float32)
+        parts.append((text[done:start], places[done:start], sure[done:start]))
+        parts.append((word, own, np.full(len(word), sure[start:end].mean())))
+        done = end
+    parts.append((text[done:], places[done:], sure[done:]))
+    texts, steps, chance = zip(*parts, strict=True)
+    return "".join(texts), np.concatenate(steps), np.concatenate(chance)
+
+
+def _between(places: Row, text: str, end: int) -> int:
+    """The step at which the character before `end` gives way to the next; spaces belong to no word."""
+    if text[end] == " ":
+        return int(places[end])
+    if text[end - 1] == " ":
+        return int(places[end - 1]) + 1
+    return int(places[end - 1] + places[end] + 1) // 2
 
 
 def find_lines(gray: Bytes, side: int | None = None) -> list[Box]:
@@ -107,6 +146,12 @@ def _engine() -> tuple[InferenceSession, list[str], NDArray[np.intp]]:
     # Latin letters, digits, signs: what else it knows (Chinese, emoji) it sees in icons
     allowed = np.array([i for i, sign in enumerate(alphabet) if len(sign) < 2 and (sign < "\u0100" or sign in SIGNS)])
     return session, [alphabet[i] for i in allowed], allowed
+
+
+@lru_cache(maxsize=1)
+def _columns() -> dict[str, int]:
+    """The numbers of the characters in what `read` looks at."""
+    return {sign: number for number, sign in enumerate(_engine()[1]) if sign}
 
 
 @lru_cache(maxsize=2)

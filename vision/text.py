@@ -269,7 +269,7 @@ def _read_photo(page: Page, reader: Reader) -> list[TextLine]:
             continue
         turned = y1 - y0 > 1.6 * (x1 - x0)
         crops.append(photo_crop(page, marks, scale, (x0, y0, x1, y1), turned))
-    return [line for line in each(reader.latin, crops) if line and _says_something(line)]
+    return [line for line in each(partial(reader.latin, words=True), crops) if line and _says_something(line)]
 
 
 def _says_something(line: TextLine) -> bool:

@@ -76,7 +76,7 @@ class Reader:
             return None  # an icon
         if self.tongues and not (first and _size(first)) and not crop.is_long:
             return None  # one recogniser alone sees letters in symbols
-        second = self.latin(crop) if self.paddle else None
+        second = self.latin(crop, words=True) if self.paddle else None
         if short and second and self.tongues and not (first and alike(first.text, second.text)):
             surer = second if not first or second.confidence > first.confidence else first
             if _size(second) < 2 or second.confidence < 0.95:
@@ -122,7 +122,7 @@ class Reader:
         elif self.paddle:
             margin = max(2, gray.shape[0] // 4)
             edged = cv2.copyMakeBorder(gray, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-            letters = ocr_paddle.read(np.asarray(edged, np.uint8))
+            letters = ocr_paddle.read(np.asarray(edged, np.uint8), words=True)
             words = [(letters.text.strip(), letters.confidence)]
         else:
             return None
@@ -150,12 +150,12 @@ class Reader:
         boxes = crop.word_boxes(spans)
         return _line([Word(p.text, b, p.confidence) for p, b in zip(pieces, boxes, strict=True)], crop)
 
-    def latin(self, crop: LineCrop) -> TextLine | None:
-        """One reading by PP-OCR from the raw cut."""
+    def latin(self, crop: LineCrop, *, words: bool = False) -> TextLine | None:
+        """One reading by PP-OCR from the raw cut; words: of English ones."""
         picture, origin = crop.raw()
-        letters = ocr_paddle.read(picture)
+        letters = ocr_paddle.read(picture, words=words)
         half = 0.25 * picture.shape[0]
-        words: list[tuple[str, float, tuple[float, float]]] = []
+        pieces: list[tuple[str, float, tuple[float, float]]] = []
         start = 0
         text = letters.text + " "
         for end, character in enumerate(text):
@@ -164,12 +164,12 @@ class Reader:
             if end > start:
                 place, sure = letters.places[start:end], letters.sure[start:end]
                 span = crop.span(float(place[0]) - half, float(place[-1]) + half, origin)
-                words.append((text[start:end], float(sure.mean()), span))
+                pieces.append((text[start:end], float(sure.mean()), span))
             start = end + 1
-        if not words:
+        if not pieces:
             return None
-        boxes = crop.word_boxes([word[2] for word in words])
-        return _line([Word(w[0], box, w[1]) for w, box in zip(words, boxes, strict=True)], crop)
+        boxes = crop.word_boxes([piece[2] for piece in pieces])
+        return _line([Word(p[0], box, p[1]) for p, box in zip(pieces, boxes, strict=True)], crop)
 
 
 def _line(words: list[Word], crop: LineCrop) -> TextLine:
