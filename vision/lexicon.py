@@ -32,6 +32,7 @@ FLOOR = 1e-5  # chance of a sign at any place
 UNLIKE = -1.5  # mean log chance of a letter below which nothing is put in place
 CANDIDATES = 80
 PART = 0.6  # of a word's width in which the letters of either half of it lie
+EDGE = "()[]\"'.,:;!?"  # signs around words
 _WORD = re.compile(r"[A-Za-z](?:[A-Za-z0-9'|!]*[A-Za-z])?")
 
 
@@ -46,13 +47,20 @@ class _Sized:
 
 def doubted(text: str) -> tuple[int, int] | None:
     """Start and end of what may be a misread word in a text without spaces; None where it is none, or none alone."""
-    bare = text.strip("()[]\"'.,:;!?")
+    bare = text.strip(EDGE)
     if not LEAST <= len(bare) <= MOST or not _WORD.fullmatch(bare):
         return None
     if sum(ch.isalpha() for ch in bare) < 0.6 * len(bare):
         return None
     start = text.index(bare)
     return start, start + len(bare)
+
+
+def knows(text: str) -> bool:
+    """Whether every word of a text is in the list; what is no word, or a short one, does not count."""
+    known, _ = _list()
+    bare = (part.strip(EDGE).lower() for part in text.split())
+    return all(word in known for word in bare if len(word) >= LEAST and word.isalpha())
 
 
 def likeliest(text: str, chances: NDArray[np.float32], columns: Mapping[str, int]) -> str:

@@ -15,13 +15,14 @@ import cv2
 import numpy as np
 
 from diagram.kinds import Language
-from vision import ocr_paddle, ocr_tesseract
+from vision import lexicon, ocr_paddle, ocr_tesseract
 from vision.parts import Box, Bytes, TextLine, Word
 from vision.text_crop import LETTER, MARGIN, LineCrop
 from vision.text_language import alike, cyrillic, is_formula, latin, listed, repair
 from vision.threads import each
 
-SURE = 0.85  # every word at least: no second opinion needed
+SURE = 0.85  # every word at least
+SURER = 0.93  # every word at least: no second opinion needed, of words in a list
 TESSERACT_NAME = {"en": "eng", "ru": "rus"}
 
 
@@ -71,7 +72,10 @@ class Reader:
         first = self.tesseract(crop, "eng") if "eng" in self.tongues else None
         short = first is None or _size(first) < 3
         if first and not short and _least(first) >= SURE:
-            return first
+            if _least(first) >= SURER and lexicon.knows(first.text):
+                return first
+            second = self.latin(crop, words=True) if self.paddle else None
+            return second if second and second.confidence >= SURE and lexicon.knows(second.text) else first
         if short and crop.narrow and self.tongues and (first is None or first.confidence < 0.3):
             return None  # an icon
         if self.tongues and not (first and _size(first)) and not crop.is_long:
