@@ -35,6 +35,7 @@ WORK_UNIT = 17.0  # line height, pixels, at which marks are looked for
 LEAST = 6  # pixels; what is lower holds no letters
 FRESH = 0.6  # sureness of a line that shows only when strokes are painted over
 LOW = 0.75  # of the usual height of letters: single letters are no lower
+DOUBTED = 0.7  # sureness below which lines are no lower either
 STROKE = 160  # grey levels; darker is ink, on photos
 TINY = 9.0  # uploaded pixels of a line below which reading is a gamble
 
@@ -241,10 +242,18 @@ def _read(reader: Reader, crops: list[LineCrop], spoken: Language) -> list[TextL
             if len(line.text) == 1 and not LOW * usual < crop.height < 1.45 * usual:
                 continue
             read.append((crop, line))
-    lines = lowered(read)
+    lines = lowered(_of_print(read))
     # where nothing is written, a letter is a circle or a cross
     written = any(sum(ch.isalnum() for ch in line.text) > 2 for line in lines)
     return _distinct([line for line in lines if written or len(line.text) > 1])
+
+
+def _of_print(read: Sequence[tuple[LineCrop, TextLine]]) -> list[tuple[LineCrop, TextLine]]:
+    """What was read without doubtful lines of far lower letters than the sure ones: pieces of symbols, or the waves of
+    compression beside them."""
+    sure = [crop.height for crop, line in read if line.confidence >= SURE and len(line.text) > 2]
+    least = LOW * float(np.median(sure)) if sure else 0.0
+    return [(crop, line) for crop, line in read if line.confidence >= DOUBTED or crop.height >= least]
 
 
 def _is_free(box: Box, taken: Sequence[Box]) -> bool:
