@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from diagram.kinds import Language
-from vision import ocr_paddle
-from vision.parts import Box, Bytes, Page, TextLine
+from vision import lexicon, ocr_paddle
+from vision.parts import Box, Bytes, Floats, Page, TextLine
 from vision.ranks import percentile_within
 from vision.text_case import lowered
 from vision.text_crop import LineCrop, photo_crop
@@ -35,8 +35,12 @@ WORK_UNIT = 17.0  # line height, pixels, at which marks are looked for
 LEAST = 6  # pixels; what is lower holds no letters
 FRESH = 0.6  # sureness of a line that shows only when strokes are painted over
 LOW = 0.75  # of the usual height of letters: single letters are no lower
-DOUBTED = 0.7  # sureness below which lines are no lower either
+FEW = 5  # lines that tell the usual height
+BELIEVED, DOUBTED = 0.7, 0.8  # sureness from which a line stands whatever its height; below which it is looked at again
 STROKE = 160  # grey levels; darker is ink, on photos
+SMALL = 10.0  # uploaded pixels of a line below which the learned finder looks for doubtful ones
+FOUND = 12.0  # height of lines, pixels, at which it does so
+COVERED = 0.8  # of a line's length: read already
 TINY = 9.0  # uploaded pixels of a line below which reading is a gamble
 
 
@@ -59,6 +63,8 @@ def read_text(page: Page, language: Asked = "auto") -> TextReading:
     spoken = reader.vote(crops) if language == "auto" else language
     photo = spoken == "en" and reader.paddle and (page.photo or is_noisy(page.gray))
     lines = _read_photo(page, reader) if photo else _read(reader, crops, spoken)
+    if not photo and spoken == "en" and reader.paddle and crops:
+        lines = _with_missed(page, reader, crops[0], lines)
     if language == "auto" and lines:
         spoken = language_of(line.text for line in lines)
     done = time.perf_counter()
@@ -252,8 +258,8 @@ def _of_print(read: Sequence[tuple[LineCrop, TextLine]]) -> list[tuple[LineCrop,
     """What was read without doubtful lines of far lower letters than the sure ones: pieces of symbols, or the waves of
     compression beside them."""
     sure = [crop.height for crop, line in read if line.confidence >= SURE and len(line.text) > 2]
-    least = LOW * float(np.median(sure)) if sure else 0.0
-    return [(crop, line) for crop, line in read if line.confidence >= DOUBTED or crop.height >= least]
+    least = LOW * float(np.median(sure)) if len(sure) >= FEW else 0.0
+    return [(crop, line) for crop, line in read if line.confidence >= BELIEVED or crop.height >= least]
 
 
 def _is_free(box: Box, taken: Sequence[Box]) -> bool:
@@ -279,6 +285,67 @@ def _read_photo(page: Page, reader: Reader) -> list[TextLine]:
         turned = y1 - y0 > 1.6 * (x1 - x0)
         crops.append(photo_crop(page, marks, scale, (x0, y0, x1, y1), turned))
     return [line for line in each(partial(reader.latin, words=True), crops) if line and _says_something(line)]
+
+
+def _with_missed(page: Page, reader: Reader, crop: LineCrop, lines: list[TextLine]) -> list[TextLine]:
+    """`lines` with those whose letters have run together, and into lines. crop: any one of the page."""
+    rows = _unread(crop.marks.boxes / crop.scale, page, lines)
+    kept = _with(page, reader, crop, rows, lines, least=SURE, known=True)
+    small = page.unit * float(page.to_source[0, 0]) < SMALL
+    if small and any(line.confidence < DOUBTED and len(line.text) > 2 for line in kept):
+        boxes = ocr_paddle.find_lines(page.gray, round(ocr_paddle.FIND_SIDE * page.unit / FOUND))
+        kept = _with(page, reader, crop, boxes, kept, least=BELIEVED)
+    return _distinct(kept)
+
+
+def _with(
+    page: Page,
+    reader: Reader,
+    crop: LineCrop,
+    boxes: Sequence[Box],
+    lines: Sequence[TextLine],
+    *,
+    least: float,
+    known: bool = False,
+) -> list[TextLine]:
+    """`lines` with what is read in the boxes that they do not cover; as sure as `least`, known: words of a list."""
+    kept = list(lines)
+    for box in boxes:
+        turned = box[3] - box[1] > 1.6 * (box[2] - box[0])
+        first, last = (1, 3) if turned else (0, 2)
+        under = [line for line in kept if _overlap(line.box, box) >= 0.5]
+        seen = sum(min(line.box[last], box[last]) - max(line.box[first], box[first]) for line in under)
+        if seen >= COVERED * (box[last] - box[first]) or min(box[2] - box[0], box[3] - box[1]) < LEAST:
+            continue
+        x0, y0, x1, y1 = (round(value) for value in box)
+        line = reader.latin(photo_crop(page, crop.marks, crop.scale, (x0, y0, x1, y1), turned), words=True)
+        if line is None or line.confidence < least or not _says_something(line):
+            continue
+        if known and (_letters(line) < 3 or not lexicon.knows(line.text)):
+            continue
+        if _is_better(line, under, crossed=True):
+            kept = [old for old in kept if all(old is not other for other in under)] + [line]
+    return kept
+
+
+def _unread(boxes: Floats, page: Page, lines: Sequence[TextLine]) -> list[Box]:
+    """Boxes of level rows of marks that are as high as words and part of no line. boxes: (n, 4) of marks."""
+    unit = page.unit
+    wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    like = (high > 0.35 * unit) & (high < 1.25 * unit) & (wide > 0.3 * unit) & (wide < 12 * unit)
+    left = [box for box in boxes[like].tolist() if _is_free(tuple(box), [line.box for line in lines])]
+    mask = np.zeros(page.gray.shape, np.uint8)
+    for x0, y0, x1, y1 in left:
+        rim = 0.15 * (y1 - y0)  # of rows that lie closely
+        ends = (round(x0 - 0.4 * unit), round(y0 + rim)), (round(x1 + 0.4 * unit), round(y1 - rim))
+        cv2.rectangle(mask, *ends, 255, cv2.FILLED)
+    found: list[Box] = []
+    for x, y, w, h, _ in cv2.connectedComponentsWithStats(mask, connectivity=4)[2][1:].tolist():
+        w, h = w - 0.3 * unit, h / 0.7
+        if w >= 1.8 * unit and h <= 1.7 * unit:
+            middle, half = y + 0.35 * h, max(0.65 * h, 0.6 * unit)
+            found.append((max(0.0, x + 0.15 * unit), max(0.0, middle - half), x + w + 0.15 * unit, middle + half))
+    return found
 
 
 def _says_something(line: TextLine) -> bool:
