@@ -39,7 +39,7 @@ FEW = 5  # lines that tell the usual height
 BELIEVED, DOUBTED = 0.7, 0.8  # sureness from which a line stands whatever its height; below which it is looked at again
 STROKE = 160  # grey levels; darker is ink, on photos
 SMALL = 10.0  # uploaded pixels of a line below which the learned finder looks for doubtful ones
-FOUND = 12.0  # height of lines, pixels, at which it does so
+FOUND = 10.0  # height of lines, pixels, at which it does so
 COVERED = 0.8  # of a line's length: read already
 TINY = 9.0  # uploaded pixels of a line below which reading is a gamble
 
