@@ -310,6 +310,22 @@ def test_joins_lines(lines: list[str], want: str) -> None:
     assert join_lines(lines) == want
 
 
+@pytest.mark.parametrize(("reduced", "down"), [(2, 4), (2, 13), (3, 8)])
+def test_small_words_that_a_dashed_line_runs_through_are_read(reduced: int, down: int) -> None:
+    image = Image.new("RGB", (1500, 700), "white")
+    draw, face = ImageDraw.Draw(image), ImageFont.truetype(SANS, 27)
+    for number, text in enumerate(ENGLISH[:3] + ENGLISH[6:9]):
+        x, y = 60 + number % 3 * 480, 60 + number // 3 * 200
+        draw.rectangle((x, y, x + 400, y + 120), outline="black", width=3)
+        draw.text((x + 200, y + 60), text, "black", face, anchor="mm")
+    draw.text((200, 500), "Exclusive Gateway", "black", face, anchor="lt")
+    draw.text((200, 540), "Divergence 1", "black", face, anchor="lt")
+    for x in range(60, 900, 20):
+        draw.line((x, 540 + down, x + 12, 540 + down), fill="black", width=3)
+    small = image.resize((image.width // reduced, image.height // reduced), Image.Resampling.LANCZOS)
+    assert any("Divergence 1" in line.text for line in read_text(prepare(small)).lines)
+
+
 def test_an_empty_page() -> None:
     assert read_text(prepare(Image.new("RGB", (400, 300), "white"))).lines == ()
 

@@ -51,7 +51,7 @@ def doubted(text: str) -> tuple[int, int] | None:
     if not LEAST <= len(bare) <= MOST or not _WORD.fullmatch(bare):
         return None
     if sum(ch.isalpha() for ch in bare) < 0.6 * len(bare):
-        return None
+        return None  # a number, a formula
     start = text.index(bare)
     return start, start + len(bare)
 
@@ -76,7 +76,7 @@ def likeliest(text: str, chances: NDArray[np.float32], columns: Mapping[str, int
     chances = np.maximum(chances, FLOOR)
     words = _candidates(sized, len(text), np.log(chances), columns)
     forms = [text, *(form for form in map(shape, words) if form != text)]
-    looks = _forward(chances, [[columns[ch] for ch in form] for form in forms])
+    looks = forward(chances, [[columns[ch] for ch in form] for form in forms])
     strange = STRANGE + LETTER * len(text)
     usual = np.array([known.get(form.lower(), strange) for form in forms])
     best = int(np.argmax(looks + WEIGHT * usual))
@@ -113,7 +113,7 @@ def _candidates(
     return [words[i][j - ends[i]] for i, j in zip(part.tolist(), best.tolist(), strict=True)]
 
 
-def _forward(chances: NDArray[np.float32], texts: Sequence[Sequence[int]]) -> Floats:
+def forward(chances: NDArray[np.float32], texts: Sequence[Sequence[int]]) -> Floats:
     """(len(texts),) log of the chance of each text, signs by number, over all ways to lay it on the steps."""
     sizes = np.array([len(text) for text in texts])
     signs = np.zeros((len(texts), 2 * int(sizes.max()) + 1), np.intp)  # none between all signs

@@ -18,6 +18,7 @@ import numpy as np
 
 from diagram.kinds import Language
 from vision import lexicon, ocr_paddle
+from vision.boxes import size
 from vision.parts import Box, Bytes, Floats, Page, TextLine
 from vision.ranks import percentile_within
 from vision.text_case import lowered
@@ -40,6 +41,7 @@ BELIEVED, DOUBTED = 0.7, 0.8  # sureness from which a line stands whatever its h
 STROKE = 160  # grey levels; darker is ink, on photos
 SMALL = 10.0  # uploaded pixels of a line below which the learned finder looks for doubtful ones
 FOUND = 10.0  # height of lines, pixels, at which it does so
+MOST = 2_000_000  # pixels it then looks at: it takes memory by the pixel
 COVERED = 0.8  # of a line's length: read already
 TINY = 9.0  # uploaded pixels of a line below which reading is a gamble
 
@@ -63,8 +65,9 @@ def read_text(page: Page, language: Asked = "auto") -> TextReading:
     spoken = reader.vote(crops) if language == "auto" else language
     photo = spoken == "en" and reader.paddle and (page.photo or is_noisy(page.gray))
     lines = _read_photo(page, reader) if photo else _read(reader, crops, spoken)
-    if not photo and spoken == "en" and reader.paddle and crops:
-        lines = _with_missed(page, reader, crops[0], lines)
+    dark = next((crop for crop in crops if not crop.marks.light), None)
+    if dark and not photo and spoken == "en" and reader.paddle:
+        lines = _with_missed(page, reader, dark, lines)
     if language == "auto" and lines:
         spoken = language_of(line.text for line in lines)
     done = time.perf_counter()
@@ -282,16 +285,16 @@ def _read_photo(page: Page, reader: Reader) -> list[TextLine]:
         x0, y0, x1, y1 = (round(value) for value in _moved(box, left, top))
         if min(x1 - x0, y1 - y0) < LEAST:
             continue
-        turned = y1 - y0 > 1.6 * (x1 - x0)
-        crops.append(photo_crop(page, marks, scale, (x0, y0, x1, y1), turned))
+        hull = (x0, y0, x1, y1)
+        crops.append(photo_crop(page, marks, scale, hull, _stands(hull)))
     return [line for line in each(partial(reader.latin, words=True), crops) if line and _says_something(line)]
 
 
 def _with_missed(page: Page, reader: Reader, crop: LineCrop, lines: list[TextLine]) -> list[TextLine]:
-    """`lines` with those whose letters have run together, and into lines. crop: any one of the page."""
+    """`lines` with those whose letters have run together, and into lines. crop: any one of the page's dark ones."""
     rows = _unread(crop.marks.boxes / crop.scale, page, lines)
     kept = _with(page, reader, crop, rows, lines, least=SURE, known=True)
-    small = page.unit * float(page.to_source[0, 0]) < SMALL
+    small = page.unit * float(page.to_source[0, 0]) < SMALL and page.gray.size * (FOUND / page.unit) ** 2 < MOST
     if small and any(line.confidence < DOUBTED and len(line.text) > 2 for line in kept):
         boxes = ocr_paddle.find_lines(page.gray, round(ocr_paddle.FIND_SIDE * page.unit / FOUND))
         kept = _with(page, reader, crop, boxes, kept, least=BELIEVED)
@@ -309,43 +312,56 @@ def _with(
     known: bool = False,
 ) -> list[TextLine]:
     """`lines` with what is read in the boxes that they do not cover; as sure as `least`, known: words of a list."""
-    kept = list(lines)
+    hulls = []
     for box in boxes:
-        turned = box[3] - box[1] > 1.6 * (box[2] - box[0])
-        first, last = (1, 3) if turned else (0, 2)
-        under = [line for line in kept if _overlap(line.box, box) >= 0.5]
-        seen = sum(min(line.box[last], box[last]) - max(line.box[first], box[first]) for line in under)
-        if seen >= COVERED * (box[last] - box[first]) or min(box[2] - box[0], box[3] - box[1]) < LEAST:
-            continue
-        x0, y0, x1, y1 = (round(value) for value in box)
-        line = reader.latin(photo_crop(page, crop.marks, crop.scale, (x0, y0, x1, y1), turned), words=True)
+        first, last = (1, 3) if _stands(box) else (0, 2)
+        same = [line.box for line in lines if _overlap(line.box, box) >= 0.5]
+        seen = sum(min(one[last], box[last]) - max(one[first], box[first]) for one in same)
+        if seen < COVERED * (box[last] - box[first]) and min(size(box)) >= LEAST:
+            x0, y0, x1, y1 = (round(value) for value in box)
+            hulls.append((x0, y0, x1, y1))
+    crops = [photo_crop(page, crop.marks, crop.scale, hull, _stands(hull)) for hull in hulls]
+    kept = list(lines)
+    for line in each(partial(reader.latin, words=True), crops):
         if line is None or line.confidence < least or not _says_something(line):
             continue
         if known and (_letters(line) < 3 or not lexicon.knows(line.text)):
             continue
+        under = [old for old in kept if _overlap(line.box, old.box) >= 0.5]
         if _is_better(line, under, crossed=True):
             kept = [old for old in kept if all(old is not other for other in under)] + [line]
     return kept
 
 
+def _stands(box: Box) -> bool:
+    """Whether a line's box is that of turned text."""
+    return box[3] - box[1] > 1.6 * (box[2] - box[0])
+
+
 def _unread(boxes: Floats, page: Page, lines: Sequence[TextLine]) -> list[Box]:
     """Boxes of level rows of marks that are as high as words and part of no line. boxes: (n, 4) of marks."""
     unit = page.unit
+    taken = np.zeros(page.gray.shape, np.uint8)
+    for line in lines:
+        x0, y0, x1, y1 = (round(value) for value in line.box)
+        taken[max(0, y0) : y1, max(0, x0) : x1] = 1
     wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     like = (high > 0.35 * unit) & (high < 1.25 * unit) & (wide > 0.3 * unit) & (wide < 12 * unit)
-    left = [box for box in boxes[like].tolist() if _is_free(tuple(box), [line.box for line in lines])]
-    mask = np.zeros(page.gray.shape, np.uint8)
-    for x0, y0, x1, y1 in left:
+    x, y = (((boxes[:, i] + boxes[:, i + 2]) / 2).astype(int) for i in (0, 1))
+    left = boxes[like & (taken[y, x] == 0)]
+    joined = np.zeros_like(taken)
+    for x0, y0, x1, y1 in left.tolist():
         rim = 0.15 * (y1 - y0)  # of rows that lie closely
         ends = (round(x0 - 0.4 * unit), round(y0 + rim)), (round(x1 + 0.4 * unit), round(y1 - rim))
-        cv2.rectangle(mask, *ends, 255, cv2.FILLED)
-    found: list[Box] = []
-    for x, y, w, h, _ in cv2.connectedComponentsWithStats(mask, connectivity=4)[2][1:].tolist():
-        w, h = w - 0.3 * unit, h / 0.7
-        if w >= 1.8 * unit and h <= 1.7 * unit:
-            middle, half = y + 0.35 * h, max(0.65 * h, 0.6 * unit)
-            found.append((max(0.0, x + 0.15 * unit), max(0.0, middle - half), x + w + 0.15 * unit, middle + half))
-    return found
+        cv2.rectangle(joined, *ends, 255, cv2.FILLED)
+    rows: list[Box] = []
+    for x0, y0, w, h, _ in cv2.connectedComponentsWithStats(joined, connectivity=4)[2][1:].tolist():
+        width, height = w - 0.3 * unit, h / 0.7
+        if width >= 1.8 * unit and height <= 1.7 * unit:
+            middle, half = y0 + 0.35 * height, max(0.65 * height, 0.6 * unit)
+            start = x0 + 0.15 * unit
+            rows.append((max(0.0, start), max(0.0, middle - half), start + width, middle + half))
+    return rows
 
 
 def _says_something(line: TextLine) -> bool:
@@ -382,8 +398,8 @@ def _warnings(page: Page, reader: Reader, lines: list[TextLine], spoken: Languag
         found.append("no text recogniser is installed: install tesseract-ocr, tesseract-ocr-eng and tesseract-ocr-rus")
     elif "rus" not in reader.tongues:
         found.append("Cyrillic text is not read: install the package tesseract-ocr-rus")
-    size = page.unit * float(page.to_source[0, 0])
-    if lines and size < TINY:
-        found.append(f"text too small to read reliably: {size:.0f} px high; use a larger picture")
+    height = page.unit * float(page.to_source[0, 0])
+    if lines and height < TINY:
+        found.append(f"text too small to read reliably: {height:.0f} px high; use a larger picture")
     del spoken
     return tuple(found)
