@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vision import threads
-from vision.masks import TILE, around, opened_along, places, points
+from vision.masks import TILE, around, opened_along, places, points, within
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.9, 0.99])
@@ -20,6 +20,20 @@ def test_masks_are_read_as_numpy_and_opencv_do(share: float) -> None:
         assert all(np.array_equal(a, b) for a, b in zip(points(mask), np.nonzero(mask), strict=True))
         plain = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
         assert np.array_equal(opened_along(mask, length), plain)
+
+
+@pytest.mark.parametrize("reach", [2, 6, 15])
+def test_a_mask_grows_by_a_disc(reach: int) -> None:
+    rng = np.random.default_rng(reach)
+    for share in (0.0, 0.001, 0.02, 1.0):
+        mask = np.asarray((rng.random((120, 90)) < share) * 255, np.uint8)
+        grown = within(mask, reach)
+        less, more = (
+            cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1)))
+            for size in (reach - 1, reach + 1)
+        )
+        assert np.all(grown[less > 0] == 255)
+        assert not np.any(grown[more == 0])
 
 
 def test_tiles_hold_all_that_a_step_with_that_reach_changes() -> None:

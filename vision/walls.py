@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from vision.ink import strongest
-from vision.masks import around
+from vision.masks import around, within
 from vision.parts import Bytes, Page, TextLine
 from vision.ranks import percentile_within
 from vision.regions import small
@@ -105,19 +105,14 @@ def _dashes(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
         x0, y0, x1, y1 = (int(v) for v in line.box)
         rim = 1 + int(0.08 * min(x1 - x0, y1 - y0))  # a dashed line may run along the words
         mask[max(0, y0 + rim) : y1 - rim, max(0, x0 + rim) : x1 - rim] = 0
-    size = int(0.65 * unit) | 1
+    reach = int(0.65 * unit) // 2
     out = np.zeros_like(mask)
-    for tile, wide, inner in around(mask, 3 * (size // 2)):
+    for tile, wide, inner in around(mask, 3 * reach):
         part = mask[wide]
-        part = cv2.bitwise_or(part, cv2.bitwise_and(ink[wide], _within(part, size // 2)))  # what the dashes lead to
-        out[tile] = cv2.bitwise_not(_within(cv2.bitwise_not(_within(part, size // 2)), size // 2))[inner]
+        part = cv2.bitwise_or(part, cv2.bitwise_and(ink[wide], within(part, reach)))  # what the dashes lead to
+        gaps = cv2.bitwise_not(within(part, reach))
+        out[tile] = cv2.bitwise_not(within(np.asarray(gaps, np.uint8), reach))[inner]
     return out
-
-
-def _within(mask: Bytes, reach: int) -> Bytes:
-    """Dilation by a disc: large kernels that are no rectangle are slow, distances are not."""
-    far = cv2.distanceTransform(cv2.bitwise_not(mask), cv2.DIST_L2, 5)
-    return np.asarray(cv2.compare(far, reach + 0.3, cv2.CMP_LE), np.uint8)
 
 
 def _strokes(rgb: Bytes, unit: float) -> tuple[Bytes, Bytes, Bytes]:
