@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import itertools
-import json
 import multiprocessing
 import os
 import platform
@@ -341,9 +340,6 @@ def main() -> int:
     print(text)
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "speed.md").write_text(f"# `describe`: speed and memory\n\n```\n{text}```\n", "utf-8")
-    (RESULTS / "speed.json").write_text(
-        json.dumps({"machine": where, "rows": rows, "limits": large_rows, "asked": asked}, indent=1), "utf-8"
-    )
     return 0
 
 
