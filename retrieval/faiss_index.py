@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -108,6 +109,7 @@ class FaissIndex:
         self._flat_up_to = flat_up_to
         self._patience = patience
         self._opened: _Open | None = None
+        self._opening = threading.Lock()
 
     def manifest(self) -> Manifest:
         """What it holds now."""
@@ -195,8 +197,11 @@ class FaissIndex:
         opened = self._opened
         if opened is not None and _stamp(self._folder / "manifest.json") == opened.stamp:
             return opened
-        self._opened = opened = self._open()
-        return opened
+        with self._opening:  # the others wait and find it open
+            if self._opened is not None and self._opened is not opened:
+                return self._opened
+            self._opened = opened = self._open()
+            return opened
 
     def _usable(self, embedder: Identity) -> _Open | None:
         """The current generation where it can be built upon."""

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -221,6 +222,15 @@ def test_two_threads_may_search_at_a_time(index):
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda name: index.search(vector(name), 1, ME)[0].id, entries(*range(50))))
     assert found == list(entries(*range(50)))
+
+
+def test_threads_that_search_at_a_time_open_the_files_once(tmp_path):
+    fill(FaissIndex(tmp_path / "index"), entries(*range(50)))
+    index = FaissIndex(tmp_path / "index")
+    ready = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        states = list(pool.map(lambda _: (ready.wait(10), index._current())[1], range(8)))
+    assert len({id(state) for state in states}) == 1
 
 
 # In PostgreSQL

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-TEXT = {
-    "vocab_size": 200, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
+TEXT = {  # sizes are multiples of 64, which bitsandbytes needs on processors that multiply bfloat16
+    "vocab_size": 200, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": 512, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
 }  # fmt: skip
 PICTURE = 9  # the id of the token that stands for a part of a picture
@@ -34,18 +34,18 @@ def _qwen(torch: Any, transformers: Any, config: str, vision: dict[str, Any], **
 
 
 def _qwen2(torch: Any, transformers: Any) -> tuple[Any, dict]:
-    vision = {"depth": 1, "embed_dim": 32, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2, "patch_size": 14}
+    vision = {"depth": 1, "embed_dim": 32, "hidden_size": 64, "num_heads": 2, "mlp_ratio": 2, "patch_size": 14}
     return _qwen(torch, transformers, "Qwen2VLConfig", vision)
 
 
 def _qwen2_5(torch: Any, transformers: Any) -> tuple[Any, dict]:
-    vision = {"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": 32,
+    vision = {"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": 64,
               "patch_size": 14, "window_size": 112, "fullatt_block_indexes": [0]}  # fmt: skip
     return _qwen(torch, transformers, "Qwen2_5_VLConfig", vision)
 
 
 def _qwen3(torch: Any, transformers: Any) -> tuple[Any, dict]:
-    vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": 32,
+    vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": 64,
               "patch_size": 16, "num_position_embeddings": 64, "deepstack_visual_indexes": [0]}  # fmt: skip
     return _qwen(torch, transformers, "Qwen3VLConfig", vision, head_dim=16)
 
