@@ -86,6 +86,8 @@ def _as_words(text: str, places: Row, sure: Row, chances: NDArray[np.float32]) -
         first = 0 if start == 0 else _between(places, text, start)
         last = len(chances) if end == len(text) else _between(places, text, end)
         word = lexicon.likeliest(text[start:end], chances[first:last], columns)
+        if word == text[start:end]:
+            continue
         own = np.linspace(places[start], places[end - 1], len(word), dtype=np.float32)
         parts.append((text[done:start], places[done:start], sure[done:start]))
         parts.append((word, own, np.full(len(word), sure[start:end].mean())))
