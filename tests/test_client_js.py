@@ -55,12 +55,14 @@ for (const patience of [0, 120]) {
   const told = await Promise.allSettled([1, 2, 3].map(() => api.ocr(picture)));
   console.log(told.map((one) => one.reason?.status ?? one.status).sort().join(" "));
 }
-// Ends the crowd's calls when `when` says so: at once, all of them are under way; at a refusal, one is waiting.
+// Ends the crowd's calls when `when` says so: when all of them are under way, or at a refusal, when one is waiting.
 async function ended(when) {
   const stop = new AbortController();
+  let sent = 0;
   const fetch = async (...asked) => {
     const reply = globalThis.fetch(...asked);
-    if (when === "sent" || (await reply).status === 429) stop.abort();
+    sent += 1;
+    if (when === "sent" ? sent === 3 : (await reply).status === 429) stop.abort();
     return reply;
   };
   const api = new Diascribe({ url: process.env.DIASCRIBE_URL, patience: 120, fetch });

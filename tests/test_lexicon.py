@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import string
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -28,11 +29,11 @@ def answer(*steps: dict[str, float]) -> np.ndarray:
     return np.stack(rows)
 
 
-def spelt(text: str, **unsure: tuple[str, float]) -> np.ndarray:
-    """The answer to a text seen clearly but for some letters: at `i3` the other sign, and its own chance."""
+def spelt(text: str, unsure: Mapping[int, tuple[str, float]] | None = None) -> np.ndarray:
+    """The answer to a text seen clearly but for some letters, by number: the other sign, and that one's chance."""
     steps: list[dict[str, float]] = []
     for number, sign in enumerate(text):
-        other, chance = unsure.get(f"i{number}", ("", 0.0))
+        other, chance = (unsure or {}).get(number, ("", 0.0))
         steps += [{sign: 0.98 - chance, other: chance} if other else {sign: 0.98}, {"": 0.98}]
     return answer(*steps)
 
@@ -56,9 +57,9 @@ def test_the_sum_is_over_all_ways(rows: list[list[float]], text: list[int]) -> N
 
 
 def test_a_doubted_letter_is_told_from_the_word() -> None:
-    assert likeliest("Recetve", spelt("Recetve", i4=("i", 0.2)), COLUMNS) == "Receive"
-    assert likeliest("ORDEB", spelt("ORDEB", i4=("R", 0.3)), COLUMNS) == "ORDER"
-    assert likeliest("lnv0ice", spelt("lnv0ice", i0=("i", 0.3), i3=("o", 0.3)), COLUMNS) == "invoice"
+    assert likeliest("Recetve", spelt("Recetve", {4: ("i", 0.2)}), COLUMNS) == "Receive"
+    assert likeliest("ORDEB", spelt("ORDEB", {4: ("R", 0.3)}), COLUMNS) == "ORDER"
+    assert likeliest("lnv0ice", spelt("lnv0ice", {0: ("i", 0.3), 3: ("o", 0.3)}), COLUMNS) == "invoice"
 
 
 @pytest.mark.parametrize("text", ["Yaoqiang", "Camunda", "receive", "Order", "tmpArr", "kpi"])

@@ -80,8 +80,10 @@ def _as_words(text: str, places: Row, sure: Row, chances: NDArray[np.float32]) -
     done = 0
     for found in re.finditer("[^ ]+", text):
         place = lexicon.doubted(found[0])
-        start, end = (found.start() + offset for offset in place or (0, 0))
-        if start == end or sure[start:end].min() >= SURE:
+        if place is None:
+            continue
+        start, end = found.start() + place[0], found.start() + place[1]
+        if sure[start:end].min() >= SURE:
             continue
         first = 0 if start == 0 else _between(places, text, start)
         last = len(chances) if end == len(text) else _between(places, text, end)

@@ -109,9 +109,9 @@ def read_changed(page: Page, lines: Sequence[TextLine], changed: Bytes, language
     ]
     kept = list(lines)
     for line in _read(reader, new, language):
-        under = [old for old in kept if _overlap(line.box, old.box) >= 0.5]
+        under = _under(line.box, kept)
         if _letters(line) > 1 and _is_better(line, under, _lies(changed, line.box)):
-            kept = [old for old in kept if all(old is not other for other in under)] + [line]
+            kept = _instead(line, under, kept)
     return _distinct(kept)
 
 
@@ -129,10 +129,20 @@ def read_grounds(page: Page, grounds: Sequence[Box], lines: Sequence[TextLine], 
         line = reader.patch(gray, box, language) if min(gray.shape) >= LEAST else None
         if line is None or line.confidence < SURE or not _says_something(line):
             continue
-        under = [old for old in kept if _overlap(line.box, old.box) >= 0.5]
+        under = _under(line.box, kept)
         if all(old.confidence < line.confidence for old in under):
-            kept = [old for old in kept if all(old is not other for other in under)] + [line]
+            kept = _instead(line, under, kept)
     return kept
+
+
+def _under(box: Box, lines: Sequence[TextLine]) -> list[TextLine]:
+    """The lines that stand where a box does."""
+    return [line for line in lines if _overlap(line.box, box) >= 0.5]
+
+
+def _instead(line: TextLine, under: Sequence[TextLine], lines: Sequence[TextLine]) -> list[TextLine]:
+    """`lines` with a new one in place of those beneath it."""
+    return [old for old in lines if all(old is not other for other in under)] + [line]
 
 
 def _is_better(line: TextLine, under: Sequence[TextLine], crossed: bool) -> bool:
@@ -294,7 +304,7 @@ def _with_missed(page: Page, reader: Reader, crop: LineCrop, lines: list[TextLin
     """`lines` with those whose letters have run together, and into lines. crop: any one of the page's dark ones."""
     rows = _unread(crop.marks.boxes / crop.scale, page, lines)
     kept = _with(page, reader, crop, rows, lines, least=SURE, known=True)
-    small = page.unit * float(page.to_source[0, 0]) < SMALL and page.gray.size * (FOUND / page.unit) ** 2 < MOST
+    small = _printed(page) < SMALL and page.gray.size * (FOUND / page.unit) ** 2 < MOST
     if small and any(line.confidence < DOUBTED and len(line.text) > 2 for line in kept):
         boxes = ocr_paddle.find_lines(page.gray, round(ocr_paddle.FIND_SIDE * page.unit / FOUND))
         kept = _with(page, reader, crop, boxes, kept, least=BELIEVED)
@@ -315,8 +325,8 @@ def _with(
     hulls = []
     for box in boxes:
         first, last = (1, 3) if _stands(box) else (0, 2)
-        same = [line.box for line in lines if _overlap(line.box, box) >= 0.5]
-        seen = sum(min(one[last], box[last]) - max(one[first], box[first]) for one in same)
+        same = _under(box, lines)
+        seen = sum(min(one.box[last], box[last]) - max(one.box[first], box[first]) for one in same)
         if seen < COVERED * (box[last] - box[first]) and min(size(box)) >= LEAST:
             x0, y0, x1, y1 = (round(value) for value in box)
             hulls.append((x0, y0, x1, y1))
@@ -327,9 +337,9 @@ def _with(
             continue
         if known and (_letters(line) < 3 or not lexicon.knows(line.text)):
             continue
-        under = [old for old in kept if _overlap(line.box, old.box) >= 0.5]
+        under = _under(line.box, kept)
         if _is_better(line, under, crossed=True):
-            kept = [old for old in kept if all(old is not other for other in under)] + [line]
+            kept = _instead(line, under, kept)
     return kept
 
 
@@ -392,13 +402,18 @@ def _overlap(a: Box, b: Box) -> float:
     return w * h / max(1e-9, min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])))
 
 
+def _printed(page: Page) -> float:
+    """Height of a line in pixels of the uploaded picture."""
+    return page.unit * float(page.to_source[0, 0])
+
+
 def _warnings(page: Page, reader: Reader, lines: list[TextLine], spoken: Language) -> tuple[str, ...]:
     found: list[str] = []
     if not reader.tongues and not reader.paddle:
         found.append("no text recogniser is installed: install tesseract-ocr, tesseract-ocr-eng and tesseract-ocr-rus")
     elif "rus" not in reader.tongues:
         found.append("Cyrillic text is not read: install the package tesseract-ocr-rus")
-    height = page.unit * float(page.to_source[0, 0])
+    height = _printed(page)
     if lines and height < TINY:
         found.append(f"text too small to read reliably: {height:.0f} px high; use a larger picture")
     del spoken
