@@ -32,6 +32,7 @@ def running(folder: Path) -> Iterator[str]:
     user = 65534 if os.getuid() == 0 else os.getuid()
     home = Path(tempfile.mkdtemp(prefix="diascribe-postgres-"))
     os.chown(home, user, -1)
+    folder = _for(user, folder, home)
 
     def call(name: str, *arguments: str) -> None:
         environment = {**os.environ, "LC_ALL": "C"}
@@ -49,6 +50,20 @@ def running(folder: Path) -> Iterator[str]:
             call("pg_ctl", "-w", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(home)
+
+
+def _for(user: int, folder: Path, home: Path) -> Path:
+    """The folder of the programs, or of a copy of the package's where the user may not enter it (a checkout in /root)."""
+    try:
+        subprocess.run([folder / "pg_ctl", "--version"], user=user, stdout=subprocess.DEVNULL, check=True)
+        return folder
+    except PermissionError:
+        package = folder.parents[1]
+        copy = home / package.name / folder.parent.name
+        shutil.copytree(folder.parent, copy, symlinks=True)
+        for libraries in package.parent.glob(f"{package.name}.libs"):  # found by paths relative to the programs
+            shutil.copytree(libraries, home / libraries.name)
+        return copy / folder.name
 
 
 def _free_port() -> int:
