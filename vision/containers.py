@@ -377,7 +377,8 @@ def _pool_frames(grid: _Grid, frames: Sequence[Box], symbols: Sequence[Shape], l
         loose = _outermost([f for f in nested if _common_sides(f, box, grid.unit) <= 1])
         pools = [f for f in loose if _turned_name(f, lines, grid.unit) or _is_bar(f, symbols, lines)]
         main = [f for f in loose if sum(inside(s.box, f) for s in held) > 0.7 * len(held)]
-        if _turned_name(box, lines, grid.unit) or not held:
+        own = [line for line in lines if not any(share(line.box, f) > 0.9 for f in pools)]
+        if _turned_name(box, own, grid.unit) or not held:
             out.append(box)
         elif sum(any(inside(s.box, f) for f in pools) for s in held) >= 0.7 * len(held):
             out += pools

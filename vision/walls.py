@@ -21,6 +21,8 @@ from vision.threads import together
 
 CLEAN = 2.0  # grey levels of waves near strokes, above which a picture is smoothed before it is looked at
 LIGHTER = 45  # grey levels by which words are lighter than their ground, and the ground darker than the paper
+NEAR = 13  # pixels across the neighbourhood of strokes in which compression leaves waves
+WAVES = 3.0  # of their usual height: steps that are borders all the same
 SMOOTH = 6.0  # of the waves' height: differences that are smoothed away
 
 
@@ -50,6 +52,12 @@ def find_walls(page: Page, lines: Sequence[TextLine]) -> Walls:
     def stepped() -> Bytes:
         level = float(np.clip(5 * _noise(page.gray), 9, 45))
         step = cv2.threshold(slope, level, 255, cv2.THRESH_BINARY)[1]
+        if ringing > CLEAN:
+            left = WAVES * _ringing(slope, ink, beside)
+            if left > level:
+                reach = 2 * round(8 / page.to_source[0, 0]) + 1
+                near = cv2.dilate(ink, np.ones((reach, reach), np.uint8))
+                step[(near > 0) & (slope < left)] = 0
         step[beside > 0] = 0
         return np.asarray(cv2.bitwise_or(ink, step), np.uint8)
 
@@ -133,7 +141,7 @@ def _strokes(rgb: Bytes, unit: float) -> tuple[Bytes, Bytes, Bytes]:
 
 def _ringing(slope: Bytes, ink: Bytes, beside: Bytes) -> float:
     """Usual slope near strokes where compression has left its waves, in grey levels (0 for clean exports)."""
-    near = cv2.subtract(cv2.dilate(ink, np.ones((13, 13), np.uint8)), beside)
+    near = cv2.subtract(cv2.dilate(ink, np.ones((NEAR, NEAR), np.uint8)), beside)
     slope, near = (np.ascontiguousarray(part[::2, ::2]) for part in (slope, near))
     return percentile_within(slope, near, 75) if cv2.countNonZero(near) else 0.0
 
