@@ -376,17 +376,24 @@ def _pool_frames(grid: _Grid, frames: Sequence[Box], symbols: Sequence[Shape], l
         nested = [f for f in frames if share(f, box) > 0.95 and area(f) < 0.96 * area(box)]
         loose = _outermost([f for f in nested if _common_sides(f, box, grid.unit) <= 1])
         pools = [f for f in loose if _turned_name(f, lines, grid.unit) or _is_bar(f, symbols, lines)]
+        stack = [f for f in loose if size(f)[0] > 0.9 * size(box)[0]]  # one below the other
         main = [f for f in loose if sum(inside(s.box, f) for s in held) > 0.7 * len(held)]
         own = [line for line in lines if not any(share(line.box, f) > 0.9 for f in pools)]
         if _turned_name(box, own, grid.unit) or not held:
             out.append(box)
-        elif sum(any(inside(s.box, f) for f in pools) for s in held) >= 0.7 * len(held):
+        elif _hold_most(pools, held):
             out += pools
+        elif len(stack) > 1 and _hold_most(stack, held):
+            out += stack
         elif main and area(main[0]) > 0.4 * area(box):
             out += [main[0], *(f for f in pools if share(f, main[0]) < 0.5)]
         else:
             out.append(box)
     return sorted(out, key=lambda b: (b[1], b[0]))
+
+
+def _hold_most(frames: Sequence[Box], symbols: Sequence[Shape]) -> bool:
+    return sum(any(inside(s.box, f) for f in frames) for s in symbols) >= 0.7 * len(symbols)
 
 
 def _common_sides(inner: Box, outer: Box, unit: float) -> int:
