@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from vision.ink import strongest
-from vision.masks import around, within
+from vision.masks import around, opened_along, within
 from vision.parts import Bytes, Page, TextLine
 from vision.ranks import percentile_within
 from vision.regions import small
@@ -22,6 +22,9 @@ from vision.threads import together
 CLEAN = 2.0  # grey levels of waves near strokes, above which a picture is smoothed before it is looked at
 LIGHTER = 45  # grey levels by which words are lighter than their ground, and the ground darker than the paper
 NEAR = 13  # pixels across the neighbourhood of strokes in which compression leaves waves
+LEVEL = 2.6  # of a text line's height: straight runs longer than this at the edge of a line of text are no letters
+BESIDE = 0.25  # of it: how far the borders of a box may be from its words and still hide what ends there
+UPRIGHT = 0.35  # of a text line's height: what is lower and beside a word is no upright border
 WAVES = 3.0  # of their usual height: steps that are borders all the same
 SMOOTH = 6.0  # of the waves' height: differences that are smoothed away
 
@@ -90,17 +93,28 @@ def _without_text(wall: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
     if not lines:
         return wall
     out = wall.copy()
-    spots = [tuple(int(v) for v in line.box) for line in lines if line.turn == 0]
+    spots = [tuple(max(0, int(v)) for v in line.box) for line in lines if line.turn == 0]
+    spots = [(x0, y0, x1, y1) for x0, y0, x1, y1 in spots if x1 > x0 and y1 > y0]
+    boxed = []
     for x0, y0, x1, y1 in spots:
-        out[max(0, y0) : y1, max(0, x0) : x1] = 0
+        quarter, near = (y1 - y0) // 4, round(BESIDE * unit)
+        above, below = max(0, y0 - near), y1 - quarter
+        top, bottom = (
+            opened_along(wall[first:last, x0:x1], round(LEVEL * unit))
+            for first, last in ((above, y0 + quarter), (below, y1 + near))
+        )
+        out[y0:y1, x0:x1] = 0
+        out[y0 : y0 + quarter, x0:x1] = top[y0 - above :]  # borders that words run into
+        out[below:y1, x0:x1] = bottom[: y1 - below]
+        boxed.append(top.any(0) & bottom.any(0))
     reach = int(1.3 * unit)
-    for x0, y0, x1, y1 in spots:
-        a, b = max(0, y0 - reach), y1 + reach
-        part = out[a:b, max(0, x0) : x1]
-        if not part.size:
-            continue
-        bridged = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((y1 - y0 + 5, 1), np.uint8))
-        out[max(0, y0) : y1, max(0, x0) : x1] = bridged[max(0, y0) - a : y1 - a]
+    for (x0, y0, x1, y1), closed in zip(spots, boxed, strict=True):
+        a = max(0, y0 - reach)
+        part = out[a : y1 + reach, x0:x1]
+        upright = cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((round(UPRIGHT * unit), 1), np.uint8))
+        bridged = cv2.morphologyEx(upright, cv2.MORPH_CLOSE, np.ones((y1 - y0 + 5, 1), np.uint8))
+        bridged[:, closed] = 0  # flows that end above and below a box
+        out[y0:y1, x0:x1] |= bridged[y0 - a : y1 - a]
     return out
 
 
