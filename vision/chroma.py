@@ -61,7 +61,7 @@ def _sharpened(rgb: Bytes) -> Bytes:
     full = parts[:, :, 0].astype(np.float32)
     light = _half(_doubled(low[:, :, 0], size))  # as blurred as the colour is
     mean = _mean(light)
-    spread = _mean(light * light) - mean * mean + CALM
+    spread = _mean(light * light) - mean * mean + np.float32(CALM)
     for channel in (1, 2):
         colour = low[:, :, channel]
         usual = _mean(colour)
@@ -72,9 +72,9 @@ def _sharpened(rgb: Bytes) -> Bytes:
     return np.asarray(cv2.cvtColor(parts, cv2.COLOR_YCrCb2RGB), np.uint8)
 
 
-def _half(values: NDArray[np.generic]) -> Row:
+def _half(values: Bytes | Row) -> Row:
     size = values.shape[1] // 2, values.shape[0] // 2
-    return np.asarray(cv2.resize(np.asarray(values), size, interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
 
 
 def _doubled(values: Row, size: tuple[int, int]) -> Row:

@@ -8,7 +8,6 @@ pages: a picture in, characters or boxes out.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision import lexicon, threads
+from vision.letters import Letters, Row, likeliest
 from vision.parts import Box, Bytes
 
 if TYPE_CHECKING:
@@ -29,22 +29,6 @@ WIDEST = 2400
 FIND_SIDE = 1088  # pixels of the longer side when lines are looked for
 SURE = 0.97  # chance of each letter of a word that is left as it is
 SIGNS = "–—‘’“”„•…€№™→←≤≥≠−"
-
-Row = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Letters:
-    """What a line says. places: (n,) x of each character's middle, crop pixels; sure: (n,) its probability."""
-
-    text: str
-    places: NDArray[np.float32]
-    sure: NDArray[np.float32]
-
-    @property
-    def confidence(self) -> float:
-        """Mean probability of the characters; 0 for an empty line."""
-        return float(self.sure.mean()) if len(self.sure) else 0.0
 
 
 def available() -> bool:
@@ -62,15 +46,10 @@ def read(crop: Bytes, *, words: bool = False) -> Letters:
     values = picture.astype(np.float32) / 127.5 - 1
     (steps,) = session.run(None, {session.get_inputs()[0].name: np.repeat(values[None, None], 3, axis=1)})
     chances = steps[0][:, allowed]
-    best = chances.argmax(1)
-    fresh = (best > 0) & (best != np.concatenate([[0], best[:-1]]))
-    at = np.flatnonzero(fresh)
-    sure = chances[at, best[at]].astype(np.float32)
-    places = at.astype(np.float32)
-    text = "".join(alphabet[i] for i in best[at].tolist())
+    text, places, sure = likeliest(chances, alphabet)
     if words:
         text, places, sure = _as_words(text, places, sure, chances)
-    return Letters(text, (places + 0.5) * (width / len(best)), sure)
+    return Letters(text, (places + 0.5) * (width / len(chances)), sure)
 
 
 def _as_words(text: str, places: Row, sure: Row, chances: NDArray[np.float32]) -> tuple[str, Row, Row]:

@@ -1,12 +1,14 @@
 """Reads one line with whichever recogniser is surer of it.
 
-Tesseract first (fast, both alphabets, clean cuts); lines it doubts go to PP-OCR (Latin, raw cuts, also handwriting)
-and to Tesseract's other language. Short texts count only when two readings agree: icons and arrow heads look like
-letters to one recogniser, seldom to two. Knows no pages, only lines.
+English: Tesseract first (fast, clean cuts); lines it doubts go to PP-OCR (Latin, raw cuts, also handwriting) and to
+Tesseract's other language. Russian: the project's own recogniser of print first (raw cuts), then Tesseract. Short texts
+count only when two readings agree: icons and arrow heads look like letters to one recogniser, seldom to two. Knows no
+pages, only lines.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import partial
@@ -15,7 +17,8 @@ import cv2
 import numpy as np
 
 from diagram.kinds import Language
-from vision import lexicon, ocr_paddle, ocr_tesseract
+from vision import lexicon, ocr_paddle, ocr_print, ocr_tesseract
+from vision.letters import Letters
 from vision.parts import Box, Bytes, TextLine, Word
 from vision.text_crop import LETTER, MARGIN, LineCrop
 from vision.text_language import alike, cyrillic, is_formula, latin, listed, repair
@@ -23,23 +26,31 @@ from vision.threads import each
 
 SURE = 0.85  # every word at least
 SURER = 0.93  # every word at least: no second opinion needed, of words in a list
-TESSERACT_NAME = {"en": "eng", "ru": "rus"}
+OWN = 0.7  # every word of the own recogniser at least: no second opinion needed
+FAINT = 0.8  # of a line of Tesseract's: less is not believed against the own recogniser, surer by EDGE
+EDGE = 0.1
+TOLD = 12  # letters that tell the language
+CLEAR = 0.9  # sureness of each of them
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Recognisers at hand, for one page. tongues: installed Tesseract languages; paddle: whether PP-OCR is there; seen:
-    what the vote has read already, by place and language."""
+    """Recognisers at hand, for one page. tongues: installed Tesseract languages; paddle, own: whether PP-OCR and the
+    own recogniser of print are there; seen: what the vote has read already, by place and recogniser."""
 
     tongues: frozenset[str] = field(default_factory=ocr_tesseract.languages)
     paddle: bool = field(default_factory=ocr_paddle.available)
+    own: bool = field(default_factory=ocr_print.available)
     seen: dict[tuple[object, ...], TextLine | None] = field(default_factory=dict)
 
     def vote(self, crops: list[LineCrop]) -> Language:
-        """The language whose recogniser is surer of the longest lines."""
+        """The language of the longest lines: by their letters where the own recogniser is sure of them, else the one
+        whose recogniser is surer."""
+        longest = sorted(crops, key=lambda crop: (-min(len(crop.line.members), 24), crop.box))[:12]
+        if self.own and (told := self._told(longest)):
+            return told
         if not {"rus", "eng"} <= self.tongues:
             return "ru" if "rus" in self.tongues and not self.paddle else "en"
-        longest = sorted(crops, key=lambda crop: (-min(len(crop.line.members), 24), crop.box))[:12]
         english = each(partial(self.tesseract, name="eng"), longest[:2])
         for crop, line in zip(longest, english, strict=False):
             self.seen[crop.box, crop.marks.light, "eng"] = line
@@ -59,9 +70,25 @@ class Reader:
                 break
         return "ru" if lead < 0 else "en"
 
+    def _told(self, longest: list[LineCrop]) -> Language | None:
+        """The language that nearly all sure letters of a few lines belong to; None where they are few or mixed."""
+        latin_letters = cyrillic_letters = 0
+        for start in range(0, len(longest), 2):
+            pair = longest[start : start + 2]
+            for crop, line in zip(pair, each(self.print, pair), strict=True):
+                self.seen[crop.box, crop.marks.light, "own"] = line
+                for word in line.words if line else ():
+                    if word.confidence >= CLEAR:
+                        latin_letters += latin(word.text)
+                        cyrillic_letters += cyrillic(word.text)
+            if latin_letters + cyrillic_letters >= TOLD:
+                share = cyrillic_letters / (latin_letters + cyrillic_letters)
+                return "ru" if share > 0.8 else "en" if share < 0.2 else None
+        return None
+
     def line(self, crop: LineCrop, spoken: Language) -> TextLine | None:
         """The line as text with measured confidence; None where nothing is read."""
-        best = self._russian(crop) if spoken == "ru" and "rus" in self.tongues else self._latin(crop)
+        best = self._russian(crop) if spoken == "ru" and (self.own or "rus" in self.tongues) else self._latin(crop)
         if best is None:
             return None
         text = listed(" ".join(repair(word.text, spoken) for word in best.words))
@@ -95,7 +122,18 @@ class Reader:
         return best
 
     def _russian(self, crop: LineCrop) -> TextLine | None:
-        first = self.tesseract(crop, "rus")
+        own = self.print(crop) if self.own else None
+        if own and _size(own) < 3:
+            own = None  # symbols look like letters to it
+        if own and _least(own) >= OWN:
+            return own
+        first = self.tesseract(crop, "rus") if "rus" in self.tongues else None
+        if own and first is None and "rus" not in self.tongues:
+            return own
+        if own and first and own.text == first.text:
+            return max(own, first, key=lambda line: line.confidence)
+        if own and first and first.confidence < FAINT and own.confidence > first.confidence + EDGE:
+            return own
         if first and _least(first) >= 0.85 and _size(first) >= 3:
             return first
         if self.paddle and len(crop.line.members) >= 3:
@@ -156,24 +194,34 @@ class Reader:
 
     def latin(self, crop: LineCrop, *, words: bool = False) -> TextLine | None:
         """One reading by PP-OCR from the raw cut; words: of English ones."""
-        picture, origin = crop.raw()
-        letters = ocr_paddle.read(picture, words=words)
-        half = 0.25 * picture.shape[0]
-        pieces: list[tuple[str, float, tuple[float, float]]] = []
-        start = 0
-        text = letters.text + " "
-        for end, character in enumerate(text):
-            if character != " ":
-                continue
-            if end > start:
-                place, sure = letters.places[start:end], letters.sure[start:end]
-                span = crop.span(float(place[0]) - half, float(place[-1]) + half, origin)
-                pieces.append((text[start:end], float(sure.mean()), span))
-            start = end + 1
-        if not pieces:
-            return None
-        boxes = crop.word_boxes([piece[2] for piece in pieces])
-        return _line([Word(p[0], box, p[1]) for p, box in zip(pieces, boxes, strict=True)], crop)
+        return _spelled(crop, partial(ocr_paddle.read, words=words))
+
+    def print(self, crop: LineCrop) -> TextLine | None:
+        """One reading by the own recogniser from the raw cut."""
+        key = (crop.box, crop.marks.light, "own")
+        return self.seen[key] if key in self.seen else _spelled(crop, ocr_print.read)
+
+
+def _spelled(crop: LineCrop, read: Callable[[Bytes], Letters]) -> TextLine | None:
+    """The words of a raw cut, as a recogniser reads it letter by letter."""
+    picture, origin = crop.raw()
+    letters = read(picture)
+    half = 0.25 * picture.shape[0]
+    pieces: list[tuple[str, float, tuple[float, float]]] = []
+    start = 0
+    text = letters.text + " "
+    for end, character in enumerate(text):
+        if character != " ":
+            continue
+        if end > start:
+            place, sure = letters.places[start:end], letters.sure[start:end]
+            span = crop.span(float(place[0]) - half, float(place[-1]) + half, origin)
+            pieces.append((text[start:end], float(sure.mean()), span))
+        start = end + 1
+    if not pieces:
+        return None
+    boxes = crop.word_boxes([piece[2] for piece in pieces])
+    return _line([Word(p[0], box, p[1]) for p, box in zip(pieces, boxes, strict=True)], crop)
 
 
 def _line(words: list[Word], crop: LineCrop) -> TextLine:
