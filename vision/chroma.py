@@ -21,7 +21,7 @@ WINDOW = 5  # half-size pixels of the neighbourhood that colour is learned from
 CALM = 20.0  # variance of light, squared levels, below which a neighbourhood is of one colour
 BAND, RIM = 512, 32  # rows worked on at a time, and of what lies around them; even
 
-Row = NDArray[np.float32]
+Row = NDArray[np.floating]
 
 
 def is_halved(rgb: Bytes) -> bool:
@@ -67,8 +67,7 @@ def _sharpened(rgb: Bytes) -> Bytes:
         usual = _mean(colour)
         rise = (_mean(light * colour) - mean * usual) / spread
         start = usual - rise * mean
-        rise, start = (_doubled(_mean(value), size) for value in (rise, start))
-        parts[:, :, channel] = np.clip(rise * full + start + 0.5, 0, 255)
+        parts[:, :, channel] = np.clip(_doubled(_mean(rise), size) * full + _doubled(_mean(start), size) + 0.5, 0, 255)
     return np.asarray(cv2.cvtColor(parts, cv2.COLOR_YCrCb2RGB), np.uint8)
 
 
