@@ -158,7 +158,7 @@ def _ocr() -> Iterator[str]:
         yield f"Tesseract: missing: {error} ({error.hint})"
         return
     yield f"Tesseract languages: {', '.join(sorted(found)) or 'none'}"
-    for language, what in (("rus", "Cyrillic is not read"), ("eng", "Latin text is read less well")):
+    for language, what in (("rus", "Cyrillic is read less well"), ("eng", "Latin text is read less well")):
         if language not in found:
             yield f"missing: Tesseract's {language} ({what}); install it with: apt-get install tesseract-ocr-{language}"
 

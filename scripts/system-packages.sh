@@ -12,7 +12,7 @@ fi
 
 brings() {
     case $1 in
-        tesseract-ocr-rus) echo "reads Cyrillic" ;;
+        tesseract-ocr-rus) echo "reads Cyrillic better" ;;
         tesseract-ocr-eng) echo "reads Latin text faster" ;;
         fonts-*) echo "draws Cyrillic on overlays and diagrams" ;;
         chromium) echo "lets the tests look at the page" ;;

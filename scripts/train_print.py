@@ -17,6 +17,7 @@ import queue
 import random
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
@@ -177,16 +178,19 @@ def write(network: Network, out: Path) -> None:
 
     example = torch.zeros(1, 1, HEIGHT, 160)
     axes = {"line": {3: "width"}, "chances": {1: "steps"}}
-    torch.onnx.export(
-        Chances(network.eval()).eval(),
-        (example,),
-        str(out),
-        input_names=["line"],
-        output_names=["chances"],
-        dynamic_axes=axes,
-        opset_version=17,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the newer exporter fails on LSTM layers and any width
+        warnings.simplefilter("ignore", UserWarning)  # of other batch sizes, which are not asked for
+        torch.onnx.export(
+            Chances(network.eval()).eval(),
+            (example,),
+            str(out),
+            input_names=["line"],
+            output_names=["chances"],
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
     model = onnx.load(out)
     halved = []
     for weights in model.graph.initializer:

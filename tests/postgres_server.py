@@ -53,7 +53,7 @@ def running(folder: Path) -> Iterator[str]:
 
 
 def _for(user: int, folder: Path, home: Path) -> Path:
-    """The folder of the programs, or of a copy of the package's where the user may not enter it (a checkout in /root)."""
+    """The folder of the programs; of a copy of the package's where the user may not enter it (a checkout in /root)."""
     try:
         subprocess.run([folder / "pg_ctl", "--version"], user=user, stdout=subprocess.DEVNULL, check=True)
         return folder

@@ -233,8 +233,9 @@ def test_an_empty_ground_says_nothing() -> None:
     assert read_grounds(page, [(4.0, 4.0, 40.0, 30.0)], [], "en") == []
 
 
-def test_without_language_data_latin_is_still_read(tmp_path: Path) -> None:
-    chart(ENGLISH, size=18).save(tmp_path / "page.png")
+@pytest.mark.parametrize(("words", "warned"), [(ENGLISH, False), (RUSSIAN, True)])
+def test_without_language_data_print_is_still_read(words, warned: bool, tmp_path: Path) -> None:
+    chart(words, size=18).save(tmp_path / "page.png")
     code = (
         "import sys; from PIL import Image; from vision.prepare import prepare; from vision.text import read_text\n"
         "r = read_text(prepare(Image.open(sys.argv[1])))\n"
@@ -250,8 +251,8 @@ def test_without_language_data_latin_is_still_read(tmp_path: Path) -> None:
         cwd=Path(__file__).parent.parent,
     )
     texts, warnings = done.stdout.strip().splitlines()
-    assert likeness(TextReading(tuple(TextLine(t, (0, 0, 1, 1), 1.0) for t in texts.split("|"))), ENGLISH) >= 0.97
-    assert "tesseract-ocr-rus" in warnings
+    assert likeness(TextReading(tuple(TextLine(t, (0, 0, 1, 1), 1.0) for t in texts.split("|"))), words) >= 0.97
+    assert ("tesseract-ocr-rus" in warnings) == warned
 
 
 @pytest.mark.parametrize(

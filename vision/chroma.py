@@ -10,9 +10,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
 from vision.parts import Bytes
 
+HALVED = 2  # what Pillow calls "4:2:0"
 LOOKED_AT = 1_000_000  # pixels that tell how colour was saved
 COLOURED = 16  # change of colour within three pixels that is a border
 FEW = 50  # borders, pixels, that tell nothing
@@ -24,8 +27,14 @@ BAND, RIM = 512, 32  # rows worked on at a time, and of what lies around them; e
 Row = NDArray[np.floating]
 
 
-def is_halved(rgb: Bytes) -> bool:
-    """Whether the colour of a picture, (H, W, 3), was saved at half its size."""
+def saved_halved(image: Image.Image) -> bool:
+    """Whether a picture comes from a JPEG file that keeps colour at half its size."""
+    return isinstance(image, JpegImageFile) and get_sampling(image) == HALVED
+
+
+def looks_halved(rgb: Bytes) -> bool:
+    """Whether the colour of a picture, (H, W, 3), was at half its size once, whatever it was saved as since; some that
+    were are not told."""
     height, width = rgb.shape[:2]
     step = max(1, round(height * width / LOOKED_AT))
     lost = whole = count = 0

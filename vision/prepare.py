@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from vision.boxes import size
-from vision.chroma import is_halved, sharpened
+from vision.chroma import looks_halved, saved_halved, sharpened
 from vision.parts import Bytes, Floats, Page, TextLine
 from vision.photo import is_paper, skew, strokes
 from vision.ruling import without_grid
@@ -37,10 +37,10 @@ def prepare(image: Image.Image) -> Page:
     """
     source_size = image.size
     rgb = _flatten(_at_most(image, MAX_PIXELS))
-    if is_halved(rgb):
-        rgb = sharpened(rgb)
     reduced = source_size[0] / rgb.shape[1], source_size[1] / rgb.shape[0]
     gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    if reduced == (1, 1) and (saved_halved(image) or looks_halved(rgb)) and not is_paper(gray):
+        rgb = sharpened(rgb)
     angle = skew(gray)
     to_source = np.diag([*reduced, 1.0])
     if abs(angle) >= LEAST_SKEW:

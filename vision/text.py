@@ -411,10 +411,9 @@ def _warnings(page: Page, reader: Reader, lines: list[TextLine], spoken: Languag
     found: list[str] = []
     if not reader.tongues and not reader.paddle:
         found.append("no text recogniser is installed: install tesseract-ocr, tesseract-ocr-eng and tesseract-ocr-rus")
-    elif "rus" not in reader.tongues:
-        found.append("Cyrillic text is not read: install the package tesseract-ocr-rus")
+    elif spoken == "ru" and "rus" not in reader.tongues:
+        found.append("Cyrillic text is read less well: install the package tesseract-ocr-rus")
     height = _printed(page)
     if lines and height < TINY:
         found.append(f"text too small to read reliably: {height:.0f} px high; use a larger picture")
-    del spoken
     return tuple(found)

@@ -21,7 +21,7 @@ from vision import lexicon, ocr_paddle, ocr_print, ocr_tesseract
 from vision.letters import Letters
 from vision.parts import Box, Bytes, TextLine, Word
 from vision.text_crop import LETTER, MARGIN, LineCrop
-from vision.text_language import alike, cyrillic, is_formula, latin, listed, repair
+from vision.text_language import alike, cyrillic, is_answer, is_formula, latin, listed, repair
 from vision.threads import each
 
 SURE = 0.85  # every word at least
@@ -123,7 +123,7 @@ class Reader:
 
     def _russian(self, crop: LineCrop) -> TextLine | None:
         own = self.print(crop) if self.own else None
-        if own and _size(own) < 3:
+        if own and _size(own) < 3 and not (is_answer(own.text) and own.confidence >= CLEAR):
             own = None  # symbols look like letters to it
         if own and _least(own) >= OWN:
             return own
