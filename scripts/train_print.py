@@ -179,8 +179,7 @@ def write(network: Network, out: Path) -> None:
     example = torch.zeros(1, 1, HEIGHT, 160)
     axes = {"line": {3: "width"}, "chances": {1: "steps"}}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the newer exporter fails on LSTM layers and any width
-        warnings.simplefilter("ignore", UserWarning)  # of other batch sizes, which are not asked for
+        warnings.simplefilter("ignore")  # this exporter is the older one: the newer fails on LSTM layers and any width
         torch.onnx.export(
             Chances(network.eval()).eval(),
             (example,),
