@@ -22,7 +22,7 @@ from vision.threads import together
 CLEAN = 2.0  # grey levels of waves near strokes, above which a picture is smoothed before it is looked at
 LIGHTER = 45  # grey levels by which words are lighter than their ground, and the ground darker than the paper
 NEAR = 13  # pixels across the neighbourhood of strokes in which compression leaves waves
-LEVEL = 2.6  # of a text line's height: straight runs longer than this at the edge of a line of text are no letters
+LEVEL = 2.6  # of a text line's height: no shorter straight run at the edge of words is a border
 BESIDE = 0.25  # of it: how far the borders of a box may be from its words and still hide what ends there
 UPRIGHT = 0.35  # of a text line's height: what is lower and beside a word is no upright border
 WAVES = 3.0  # of their usual height: steps that are borders all the same
@@ -99,8 +99,10 @@ def _without_text(wall: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
     for x0, y0, x1, y1 in spots:
         quarter, near = (y1 - y0) // 4, round(BESIDE * unit)
         above, below = max(0, y0 - near), y1 - quarter
+        left, wider = max(0, x0 - round(unit)), x1 + round(unit)
+        length = max(round(LEVEL * unit), x1 - x0 + near)
         top, bottom = (
-            opened_along(wall[first:last, x0:x1], round(LEVEL * unit))
+            opened_along(wall[first:last, left:wider], length)[:, x0 - left : x1 - left]
             for first, last in ((above, y0 + quarter), (below, y1 + near))
         )
         out[y0:y1, x0:x1] = 0
