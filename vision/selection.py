@@ -265,7 +265,7 @@ def _is_chip(shape: Shape, words: Sequence[TextLine], unit: float) -> bool:
     slack = max(width - (box[2] - box[0]), height - (box[3] - box[1]))
     if shape.outline in ("circle", "diamond"):
         return len(words) == 1 and len(words[0].text) >= 2 and slack < 0.6 * unit and share(box, shape.box) > 0.75
-    return len(words) == 1 and slack < (0.9 if shape.stroke else 1.5) * unit and height < 2.4 * unit
+    return len(words) == 1 and slack < (0.7 if shape.stroke else 1.5) * unit and height < 2.4 * unit
 
 
 def _is_row(words: Sequence[TextLine], unit: float) -> bool:
