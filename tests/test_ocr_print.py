@@ -69,8 +69,8 @@ def test_places_follow_the_letters() -> None:
 
 def test_what_is_no_print_is_not_sure() -> None:
     noise = np.random.default_rng(5).integers(0, 256, (24, 200), dtype=np.uint8)
-    assert ocr_print.read(noise).confidence < 0.9
-    assert ocr_print.read(np.full((20, 120), 255, np.uint8)).text.strip() == ""
+    assert ocr_print.read(noise).confidence < 0.5
+    assert ocr_print.read(np.full((20, 120), 255, np.uint8)).confidence < 0.5
 
 
 @settings(max_examples=40, deadline=None)
