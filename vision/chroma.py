@@ -22,6 +22,7 @@ FEW = 50  # borders, pixels, that tell nothing
 BLURRED = 0.17  # share of such a change that halving and doubling takes away, below which it was done before
 WINDOW = 5  # half-size pixels of the neighbourhood that colour is learned from
 CALM = 20.0  # variance of light, squared levels, below which a neighbourhood is of one colour
+LEAST, STRIP = 16, 64  # pixels of a picture that tells how it was saved; rows looked at together, even
 BAND, RIM = 512, 32  # rows worked on at a time, and of what lies around them; even
 
 Row = NDArray[np.floating]
@@ -35,11 +36,13 @@ def saved_halved(image: Image.Image) -> bool:
 def looks_halved(rgb: Bytes) -> bool:
     """Whether the colour of a picture, (H, W, 3), was at half its size once, whatever it was saved as since; some that
     were are not told."""
-    height, width = rgb.shape[:2]
+    height, width = (length // 2 * 2 for length in rgb.shape[:2])
+    if min(height, width) < LEAST:
+        return False
     step = max(1, round(height * width / LOOKED_AT))
     lost = whole = count = 0
-    for top in range(0, height - 63, 64 * step):
-        colour = cv2.cvtColor(rgb[top : top + 64, : width // 2 * 2], cv2.COLOR_RGB2YCrCb)[:, :, 1:]
+    for top in range(0, height, STRIP * step):
+        colour = cv2.cvtColor(rgb[top : min(height, top + STRIP), :width], cv2.COLOR_RGB2YCrCb)[:, :, 1:]
         border = cv2.morphologyEx(colour, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
         strong = border > COLOURED
         if not strong.any():
@@ -62,10 +65,10 @@ def sharpened(rgb: Bytes) -> Bytes:
 
 
 def _sharpened(rgb: Bytes) -> Bytes:
-    parts = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)
-    size = (rgb.shape[1], rgb.shape[0])
-    if min(size) < 2:
-        return rgb
+    height, width = rgb.shape[:2]
+    even = cv2.copyMakeBorder(rgb, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    parts = cv2.cvtColor(even, cv2.COLOR_RGB2YCrCb)
+    size = (even.shape[1], even.shape[0])
     low = _half(parts.astype(np.float32))
     full = parts[:, :, 0].astype(np.float32)
     light = _half(_doubled(low[:, :, 0], size))  # as blurred as the colour is
@@ -77,7 +80,7 @@ def _sharpened(rgb: Bytes) -> Bytes:
         rise = (_mean(light * colour) - mean * usual) / spread
         start = usual - rise * mean
         parts[:, :, channel] = np.clip(_doubled(_mean(rise), size) * full + _doubled(_mean(start), size) + 0.5, 0, 255)
-    return np.asarray(cv2.cvtColor(parts, cv2.COLOR_YCrCb2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(parts, cv2.COLOR_YCrCb2RGB)[:height, :width], np.uint8)
 
 
 def _half(values: Bytes | Row) -> Row:

@@ -122,14 +122,12 @@ class Reader:
         return best
 
     def _russian(self, crop: LineCrop) -> TextLine | None:
-        own = self.print(crop) if self.own else None
-        if own and _size(own) < 3 and not (is_answer(own.text) and own.confidence >= CLEAR):
-            own = None  # symbols look like letters to it
+        own = self._cyrillic(crop) if self.own else None
         if own and _least(own) >= OWN:
             return own
-        first = self.tesseract(crop, "rus") if "rus" in self.tongues else None
-        if own and first is None and "rus" not in self.tongues:
-            return own
+        if "rus" not in self.tongues:
+            return own or self._latin(crop)
+        first = self.tesseract(crop, "rus")
         if own and first and own.text == first.text:
             return max(own, first, key=lambda line: line.confidence)
         if own and first and first.confidence < FAINT and own.confidence > first.confidence + EDGE:
@@ -148,6 +146,13 @@ class Reader:
         if first and first.confidence < 0.7 and _size(first) >= 3:
             return _confirmed(first, self.tesseract(crop, "rus", 1.3 * LETTER))
         return first
+
+    def _cyrillic(self, crop: LineCrop) -> TextLine | None:
+        """What the own recogniser reads, unless it is Latin, a formula perhaps, or so short that it may be a symbol."""
+        own = self.print(crop)
+        if own is None or latin(own.text) > cyrillic(own.text):
+            return None
+        return own if _size(own) >= 3 or (is_answer(own.text) and own.confidence >= CLEAR) else None
 
     def patch(self, gray: Bytes, box: Box, spoken: Language) -> TextLine | None:
         """One short line on a ground of one colour, cut out so closely that its letters may touch the edge.
