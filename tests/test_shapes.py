@@ -16,6 +16,7 @@ from vision.boxes import iou
 from vision.parts import Box, Bytes, Scene, Shape, TextLine
 from vision.regions import closed, disc_opened, filled, pieces, small
 from vision.shapes import find_shapes
+from vision.walls import find_walls
 
 BLACK = (0, 0, 0)
 
@@ -120,6 +121,43 @@ def test_an_event_at_the_start_of_a_pool_is_no_icon_of_it() -> None:
     scene = find_shapes(page_of(rgb), lines)
     assert len(at(scene, (94, 174, 146, 226))) == 1
     assert sorted(s.outline for s in scene.shapes) == ["circle", "rectangle", "rectangle"]
+
+
+def pool(rgb: Bytes, y0: int, y1: int) -> list[TextLine]:
+    """A pool with a strip for its name and two tasks in a row."""
+    cv2.rectangle(rgb, (65, y0), (1330, y1), BLACK, 2)
+    cv2.line(rgb, (125, y0), (125, y1), BLACK, 2)
+    run(rgb, [(391, (y0 + y1) // 2), (599, (y0 + y1) // 2)])
+    return [task(rgb, x, (y0 + y1) // 2 - 40) for x in (240, 600)]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_pools_one_below_the_other_in_a_page_frame_are_pools(named: bool) -> None:
+    """Also where the name of one stands near the page frame, or none could be read."""
+    rgb = blank(1400, 620)
+    cv2.rectangle(rgb, (40, 20), (1355, 600), BLACK, 2)
+    cv2.line(rgb, (40, 60), (1355, 60), BLACK, 2)
+    lines = [write(rgb, "Order", 640, 50), *pool(rgb, 90, 310), *pool(rgb, 350, 570)]
+    if named:
+        lines.append(TextLine("Shop", (78.0, 170.0, 96.0, 230.0), 0.9, (), 90))
+    scene = find_shapes(page_of(rgb), lines)
+    frames = [c.box for c in scene.containers if c.kind == "pool"]
+    assert len(frames) == 2
+    assert {round(box[1] / 10) * 10 for box in frames} == {90, 350}
+
+
+def test_words_that_run_into_borders_leave_the_box_and_the_flows_at_it_apart() -> None:
+    """As compression makes them: the line of text is taken to be as high as the box around it."""
+    rgb = blank()
+    cv2.rectangle(rgb, (250, 200), (550, 241), BLACK, 2)
+    words = write(rgb, "Check the order now", 285, 228)
+    run(rgb, [(400, 80), (400, 199)])
+    run(rgb, [(400, 243), (400, 360)])
+    high = replace(words, box=(words.box[0], 199.0, words.box[2], 243.0))
+    walls = find_walls(page_of(rgb), [high])
+    assert not walls.joined[210:232, 300:460].any()
+    assert walls.joined[198:203, 300:500].any(0).all()
+    assert walls.joined[239:244, 300:500].any(0).all()
 
 
 def test_a_dotted_frame_around_symbols_is_a_sub_process() -> None:
