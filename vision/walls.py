@@ -22,6 +22,7 @@ from vision.threads import together
 CLEAN = 2.0  # grey levels of waves near strokes, above which a picture is smoothed before it is looked at
 LIGHTER = 45  # grey levels by which words are lighter than their ground, and the ground darker than the paper
 NEAR = 13  # pixels across the neighbourhood of strokes in which compression leaves waves
+BLOCK = 8  # uploaded pixels as far as a stroke's waves go (ITU-T T.81)
 LEVEL = 2.6  # of a text line's height: no shorter straight run at the edge of words is a border
 BESIDE = 0.25  # of it: how far the borders of a box may be from its words and still hide what ends there
 UPRIGHT = 0.35  # of a text line's height: what is lower and beside a word is no upright border
@@ -58,7 +59,7 @@ def find_walls(page: Page, lines: Sequence[TextLine]) -> Walls:
         if ringing > CLEAN:
             left = WAVES * _ringing(slope, ink, beside)
             if left > level:
-                reach = 2 * round(8 / page.to_source[0, 0]) + 1
+                reach = 2 * round(BLOCK / page.to_source[0, 0]) + 1
                 near = cv2.dilate(ink, np.ones((reach, reach), np.uint8))
                 step[(near > 0) & (slope < left)] = 0
         step[beside > 0] = 0
@@ -94,7 +95,7 @@ def _without_text(wall: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
         return wall
     out = wall.copy()
     spots = [tuple(max(0, int(v)) for v in line.box) for line in lines if line.turn == 0]
-    spots = [(x0, y0, x1, y1) for x0, y0, x1, y1 in spots if x1 > x0 and y1 > y0]
+    spots = [(x0, y0, x1, y1) for x0, y0, x1, y1 in spots if wall[y0:y1, x0:x1].size]
     boxed = []
     for x0, y0, x1, y1 in spots:
         quarter, near = (y1 - y0) // 4, round(BESIDE * unit)
