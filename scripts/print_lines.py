@@ -1,7 +1,7 @@
 """Lines of print as uploaded pictures hold them, with what they say: what `train_print.py` teaches with.
 
 Words of two languages in the typefaces of this machine, drawn small, then blurred, compressed, enlarged and cut out as
-a page's lines are. The first fonts and the words come from fontconfig and the package wordfreq.
+a page's lines are. Which typefaces there are, fontconfig says; the words are those of the package wordfreq.
 """
 
 from __future__ import annotations
@@ -25,30 +25,10 @@ ALPHABET = string.digits + string.ascii_letters + CYRILLIC + SIGNS
 
 # typefaces of diagrams are mostly sans serif, upright and regular
 FAMILIES = (
-    "Arimo",
-    "Caladea",
-    "Cantarell",
-    "Carlito",
-    "Cousine",
-    "DejaVu",
-    "EBGaramond",
-    "Fira",
-    "Free",
-    "Hack",
-    "Inter",
+    *("Arimo", "Caladea", "Cantarell", "Carlito", "Cousine", "DejaVu", "EBGaramond", "Fira", "Free", "Hack", "Inter"),
+    *("JetBrains", "Liberation", "LinLibertine", "NotoMono", "NotoSans-", "NotoSerif-", "OpenSans", "PT", "Roboto"),
+    "Tinos",
 )
-FAMILIES += (
-    "JetBrains",
-    "Liberation",
-    "LinLibertine",
-    "NotoMono",
-    "NotoSans-",
-    "NotoSerif-",
-    "OpenSans",
-    "PT",
-    "Roboto",
-)
-FAMILIES += ("Tinos",)
 USUAL = ("Arimo", "Carlito", "DejaVuSans", "LiberationSans-", "NotoSans-", "OpenSans", "PTS", "Roboto")
 RARE = {"Italic": 0.3, "Oblique": 0.3, "Light": 0.3, "Bold": 0.35, "Mono": 0.5, "Cond": 0.3, "Narrow": 0.3}
 STRANGE = ("Math", "Thin", "Hair", "ExtraLight", "Black", "Initial", "Symbol", "UltraLight")
@@ -100,7 +80,7 @@ def typefaces() -> dict[str, float]:
 class Lines:
     """An endless source of lines; the same for the same seed, words and fonts.
 
-    pairs come as (crop, text): crop (h, w) uint8, dark on light, 8 to some 150 pixels high; text of ALPHABET's signs.
+    `draw` gives (crop, text): crop (h, w) uint8, dark on light; text of ALPHABET's signs. smallest: pixels of the em.
     """
 
     def __init__(self, seed: int, words: Mapping[str, Words], fonts: Mapping[str, float]) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.score import similarity
 from vision import ocr_print
 from vision.parts import Bytes
 
@@ -37,13 +38,8 @@ def line(text: str, size: float, font: str = FONTS[0], levels: tuple[int, int] =
 
 
 def wrong(text: str, read: str) -> int:
-    """Levenshtein distance."""
-    row = list(range(len(read) + 1))
-    for i, a in enumerate(text, 1):
-        last, row[0] = row[0], i
-        for j, b in enumerate(read, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (a != b))
-    return row[-1]
+    """Levenshtein distance, or more where the lengths are far apart."""
+    return round((1 - similarity(text, read)) * max(len(text), len(read)))
 
 
 @pytest.mark.parametrize("font", FONTS)

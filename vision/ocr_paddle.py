@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision import lexicon, threads
+from vision import lexicon, onnx, threads
 from vision.letters import Letters, Row, likeliest
 from vision.parts import Box, Bytes
 
@@ -139,15 +139,9 @@ def _columns() -> dict[str, int]:
 
 @lru_cache(maxsize=2)
 def _session(part: Literal["det", "rec"]) -> InferenceSession:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.inter_op_num_threads = 1
-    options.intra_op_num_threads = threads.allowed() if part == "det" else 1  # lines are read side by side
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False
-    return onnxruntime.InferenceSession(str(_model(part)), options, providers=["CPUExecutionProvider"])
+    model = _model(part)
+    assert model is not None, "available() says whether it is installed"
+    return onnx.session(model, threads.allowed() if part == "det" else 1)
 
 
 @lru_cache(maxsize=2)

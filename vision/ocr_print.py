@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision import onnx
 from vision.letters import Letters, likeliest
 from vision.parts import Bytes
 
@@ -56,11 +57,5 @@ def normal(crop: Bytes) -> NDArray[np.float32]:
 @lru_cache(maxsize=1)
 def _engine() -> tuple[InferenceSession, list[str]]:
     """The model and its signs, the first of which is "none"."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.inter_op_num_threads = options.intra_op_num_threads = 1  # lines are read side by side
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False
-    session = onnxruntime.InferenceSession(str(WEIGHTS), options, providers=["CPUExecutionProvider"])
+    session = onnx.session(WEIGHTS)
     return session, ["", *session.get_modelmeta().custom_metadata_map["alphabet"]]
