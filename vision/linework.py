@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vision.masks import places
 from vision.parts import Box, Bytes, Container, End, Floats, Page, Scene, Shape, TextLine
+from vision.regions import labelled
 
 Owners = NDArray[np.int32]
 
@@ -229,7 +230,8 @@ def _text_map(shape: tuple[int, ...], boxes: Sequence[Box], unit: float) -> Byte
 
 def _rub_letters(ink: Bytes, text: Bytes, lines: Sequence[TextLine], owner: Owners, unit: float) -> None:
     """Erase components that lie in text lines, and specks."""
-    count, label, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    label, stats = labelled(ink)
+    count = len(stats)
     if count < 2:
         return
     at = places(ink)  # where there is ink; the rest of the page need not be looked at again

@@ -17,6 +17,7 @@ from vision.boxes import size
 from vision.chroma import looks_halved, saved_halved, sharpened
 from vision.parts import Bytes, Floats, Page, TextLine
 from vision.photo import is_paper, skew, strokes
+from vision.regions import labelled
 from vision.ruling import without_grid
 
 SMALL_UNIT, LARGE_UNIT = 16.0, 28.0  # text lines between these heights are left as they are (page pixels)
@@ -151,10 +152,10 @@ def _text_height(gray: Bytes) -> float:
     """Median line height in pixels, guessed from the sizes of character-like components; 0 when there are none."""
     ink = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, np.ones((15, 15), np.uint8))
     _, mask = cv2.threshold(ink, 60, 255, cv2.THRESH_BINARY)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    if count < 2:
+    stats = labelled(np.asarray(mask, np.uint8))[1][1:]
+    if not len(stats):
         return 0.0
-    w, h, area = (stats[1:, i].astype(float) for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
+    w, h, area = (stats[:, i].astype(float) for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
     good = (h >= 4) & (h <= 60) & (w <= 2.2 * h) & (w >= 0.12 * h) & (area >= 0.15 * w * h) & (area <= 0.85 * w * h)
     guess = float(np.median(h[good])) * 1.55 if good.sum() >= 5 else 0.0
     # letters of small print run together into words; what stands alone there and is far larger are symbols

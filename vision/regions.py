@@ -10,8 +10,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from vision.masks import places
 from vision.parts import Bytes, Floats
+
+Ints = NDArray[np.int32]
 
 SAMPLED = 600_000  # pixels of a region that are looked at
 
@@ -63,6 +67,20 @@ def _outer(mask: Bytes, method: int) -> list[np.ndarray]:
     """Outer borders of all pieces, those within holes of others too."""
     contours, tree = cv2.findContours(mask, cv2.RETR_CCOMP, method)
     return [] if tree is None else [c for c, links in zip(contours, tree[0], strict=True) if links[3] < 0]
+
+
+def labelled(mask: Bytes) -> tuple[Ints, Ints]:
+    """The connected pieces of a mask by number: (H, W) of each pixel's, 0 where there is none, and (n, 5) of each piece
+    its left, top, width, height and pixels, what belongs to none first. As `connectedComponentsWithStats`, which takes
+    five times as long over a page."""
+    count, names = cv2.connectedComponents(mask, connectivity=8)
+    table = np.zeros((count, 5), np.int32)
+    at = places(mask)
+    table[1:, 4] = np.bincount(names.ravel()[at], minlength=count)[1:]
+    for border in _outer(mask, cv2.CHAIN_APPROX_SIMPLE):
+        x, y = border[0, 0].tolist()
+        table[names[y, x], :4] = cv2.boundingRect(border)
+    return np.asarray(names, np.int32), table
 
 
 def filled(wall: Bytes, most: float) -> Bytes:

@@ -21,6 +21,7 @@ from vision import lexicon, ocr_paddle
 from vision.boxes import size
 from vision.parts import Box, Bytes, Floats, Page, TextLine
 from vision.ranks import percentile_within
+from vision.regions import pieces
 from vision.text_case import lowered
 from vision.text_crop import LineCrop, photo_crop
 from vision.text_ink import Marks, even_light, find_marks, is_noisy
@@ -365,11 +366,11 @@ def _unread(boxes: Floats, page: Page, lines: Sequence[TextLine]) -> list[Box]:
         ends = (round(x0 - 0.4 * unit), round(y0 + rim)), (round(x1 + 0.4 * unit), round(y1 - rim))
         cv2.rectangle(joined, *ends, 255, cv2.FILLED)
     rows: list[Box] = []
-    for x0, y0, w, h, _ in cv2.connectedComponentsWithStats(joined, connectivity=4)[2][1:].tolist():
-        width, height = w - 0.3 * unit, h / 0.7
+    for row in pieces(joined, 1):
+        width, height = row.width - 0.3 * unit, row.height / 0.7
         if width >= 1.8 * unit and height <= 1.7 * unit:
-            middle, half = y0 + 0.35 * height, max(0.65 * height, 0.6 * unit)
-            start = x0 + 0.15 * unit
+            middle, half = row.top + 0.35 * height, max(0.65 * height, 0.6 * unit)
+            start = row.left + 0.15 * unit
             rows.append((max(0.0, start), max(0.0, middle - half), start + width, middle + half))
     return rows
 
