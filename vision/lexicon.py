@@ -26,6 +26,7 @@ from vision.parts import Floats
 LIST = "frequency_dictionary_en_82_765.txt"
 USUAL = 300_000  # count on the web of the words that are put in place of others
 LEAST, MOST = 3, 20  # letters
+WHOLE = 4  # letters; shorter words are often pieces of others
 WEIGHT = 0.8  # of how usual a word is, beside how likely it is by its looks
 STRANGE, LETTER = -3.5, -2.64  # log chances: that a text is in no list; of each of its letters then
 FLOOR = 1e-5  # chance of a sign at any place
@@ -61,6 +62,14 @@ def knows(text: str) -> bool:
     known, _ = _list()
     bare = (part.strip(EDGE).lower() for part in text.split())
     return all(word in known for word in bare if len(word) >= LEAST and word.isalpha())
+
+
+def consists(text: str) -> bool:
+    """Whether a text consists of words in the list and whole numbers only, one word at least no mere piece of one."""
+    known, _ = _list()
+    parts = [part.strip(EDGE).lower() for part in text.split()]
+    words = [part for part in parts if not part.isdigit()]
+    return all(word in known for word in words) and any(len(word) >= WHOLE for word in words)
 
 
 def likeliest(text: str, chances: NDArray[np.float32], columns: Mapping[str, int]) -> str:

@@ -8,7 +8,6 @@ pages, only lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import partial
@@ -27,6 +26,7 @@ from vision.threads import each
 SURE = 0.85  # every word at least
 SURER = 0.93  # every word at least: no second opinion needed, of words in a list
 OWN = 0.7  # every word of the own recogniser at least: no second opinion needed
+KNOWN = 0.8  # every letter of words in a list
 FAINT = 0.8  # of a line of Tesseract's: less is not believed against the own recogniser, surer by EDGE
 EDGE = 0.1
 TOLD = 12  # letters that tell the language
@@ -96,6 +96,8 @@ class Reader:
         return replace(best, words=words, text=text)
 
     def _latin(self, crop: LineCrop) -> TextLine | None:
+        if self.own and (own := self._known(crop)):
+            return own
         first = self.tesseract(crop, "eng") if "eng" in self.tongues else None
         short = first is None or _size(first) < 3
         if first and not short and _least(first) >= SURE:
@@ -120,6 +122,14 @@ class Reader:
             if other and sane and cyrillic(other.text) > latin(other.text) and other.confidence > least:
                 best = other
         return best
+
+    def _known(self, crop: LineCrop) -> TextLine | None:
+        """What the own recogniser reads, where it is sure of every letter and all words are in the list."""
+        picture, origin = crop.raw()
+        letters = ocr_print.read(picture)
+        if not len(letters.sure) or letters.sure.min() < KNOWN or not lexicon.consists(letters.text):
+            return None
+        return _spelled(crop, letters, picture.shape[0], origin)
 
     def _russian(self, crop: LineCrop) -> TextLine | None:
         own = self._cyrillic(crop) if self.own else None
@@ -199,19 +209,21 @@ class Reader:
 
     def latin(self, crop: LineCrop, *, words: bool = False) -> TextLine | None:
         """One reading by PP-OCR from the raw cut; words: of English ones."""
-        return _spelled(crop, partial(ocr_paddle.read, words=words))
+        picture, origin = crop.raw()
+        return _spelled(crop, ocr_paddle.read(picture, words=words), picture.shape[0], origin)
 
     def print(self, crop: LineCrop) -> TextLine | None:
         """One reading by the own recogniser from the raw cut."""
         key = (crop.box, crop.marks.light, "own")
-        return self.seen[key] if key in self.seen else _spelled(crop, ocr_print.read)
+        if key in self.seen:
+            return self.seen[key]
+        picture, origin = crop.raw()
+        return _spelled(crop, ocr_print.read(picture), picture.shape[0], origin)
 
 
-def _spelled(crop: LineCrop, read: Callable[[Bytes], Letters]) -> TextLine | None:
-    """The words of a raw cut, as a recogniser reads it letter by letter."""
-    picture, origin = crop.raw()
-    letters = read(picture)
-    half = 0.25 * picture.shape[0]
+def _spelled(crop: LineCrop, letters: Letters, height: int, origin: int) -> TextLine | None:
+    """The words of a raw cut `height` pixels high, as a recogniser has read it letter by letter."""
+    half = 0.25 * height
     pieces: list[tuple[str, float, tuple[float, float]]] = []
     start = 0
     text = letters.text + " "
