@@ -27,6 +27,7 @@ SURE = 0.85  # every word at least
 SURER = 0.93  # every word at least: no second opinion needed, of words in a list
 OWN = 0.7  # every word of the own recogniser at least: no second opinion needed
 KNOWN = 0.8  # every letter of words in a list
+FEW = 3  # marks; fewer are seldom words
 FAINT = 0.8  # of a line of Tesseract's: less is not believed against the own recogniser, surer by EDGE
 EDGE = 0.1
 TOLD = 12  # letters that tell the language
@@ -96,7 +97,7 @@ class Reader:
         return replace(best, words=words, text=text)
 
     def _latin(self, crop: LineCrop) -> TextLine | None:
-        if self.own and (own := self._known(crop)):
+        if self.own and len(crop.line.members) >= FEW and (own := self._known(crop)):
             return own
         first = self.tesseract(crop, "eng") if "eng" in self.tongues else None
         short = first is None or _size(first) < 3
