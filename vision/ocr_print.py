@@ -36,10 +36,13 @@ def available() -> bool:
     return find_spec("onnxruntime") is not None
 
 
-def read(crop: Bytes) -> Letters:
-    """The characters of one level line. crop: (h, w) uint8, dark on light."""
+def read(crop: Bytes, *, latin: bool = False) -> Letters:
+    """The characters of one level line. crop: (h, w) uint8, dark on light; latin: none of them are Cyrillic."""
     session, alphabet = _engine()
     (chances,) = session.run(None, {"line": normal(crop)[None, None]})
+    if latin:
+        chances = chances * np.array([not "а" <= sign.lower() <= "ё" for sign in alphabet], np.float32)
+        chances /= chances.sum(-1, keepdims=True)
     text, places, sure = likeliest(chances[0], alphabet)
     return Letters(text, (places + 0.5) * np.float32(crop.shape[1] / len(chances[0])), sure)
 

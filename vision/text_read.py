@@ -27,7 +27,7 @@ SURE = 0.85  # every word at least
 SURER = 0.93  # every word at least: no second opinion needed, of words in a list
 OWN = 0.7  # every word of the own recogniser at least: no second opinion needed
 KNOWN = 0.8  # every letter of words in a list
-FEW = 3  # marks; fewer are seldom words
+ALIKE = 0.7  # every word at least: no third opinion needed where two recognisers read the same
 FAINT = 0.8  # of a line of Tesseract's: less is not believed against the own recogniser, surer by EDGE
 EDGE = 0.1
 TOLD = 12  # letters that tell the language
@@ -97,10 +97,13 @@ class Reader:
         return replace(best, words=words, text=text)
 
     def _latin(self, crop: LineCrop) -> TextLine | None:
-        if self.own and len(crop.line.members) >= FEW and (own := self._known(crop)):
+        own, sure = self._own(crop) if self.own else (None, 0.0)
+        if own and sure >= KNOWN and lexicon.consists(own.text):
             return own
         first = self.tesseract(crop, "eng") if "eng" in self.tongues else None
         short = first is None or _size(first) < 3
+        if own and first and own.text == first.text and _least(first) >= (SURE if short else ALIKE):
+            return max(own, first, key=lambda line: line.confidence)
         if first and not short and _least(first) >= SURE:
             if _least(first) >= SURER and lexicon.knows(first.text):
                 return first
@@ -124,13 +127,11 @@ class Reader:
                 best = other
         return best
 
-    def _known(self, crop: LineCrop) -> TextLine | None:
-        """What the own recogniser reads, where it is sure of every letter and all words are in the list."""
+    def _own(self, crop: LineCrop) -> tuple[TextLine | None, float]:
+        """What the own recogniser reads in Latin letters, and how sure it is of each at least."""
         picture, origin = crop.raw()
-        letters = ocr_print.read(picture)
-        if not len(letters.sure) or letters.sure.min() < KNOWN or not lexicon.consists(letters.text):
-            return None
-        return _spelled(crop, letters, picture.shape[0], origin)
+        letters = ocr_print.read(picture, latin=True)
+        return _spelled(crop, letters, picture.shape[0], origin), float(letters.sure.min(initial=1.0))
 
     def _russian(self, crop: LineCrop) -> TextLine | None:
         own = self._cyrillic(crop) if self.own else None
