@@ -27,6 +27,7 @@ SURE = 0.85  # every word at least
 SURER = 0.93  # every word at least: no second opinion needed, of words in a list
 OWN = 0.7  # every word of the own recogniser at least: no second opinion needed
 KNOWN = 0.8  # every letter of words in a list
+PRINT = 0.5  # of a line: less is seldom print, unless another recogniser is surer
 ALIKE = 0.7  # every word at least: no third opinion needed where two recognisers read the same
 FAINT = 0.8  # of a line of Tesseract's: less is not believed against the own recogniser, surer by EDGE
 EDGE = 0.1
@@ -109,6 +110,9 @@ class Reader:
                 return first
             second = self.latin(crop, words=True) if self.paddle else None
             return second if second and second.confidence >= SURE and lexicon.knows(second.text) else first
+        if self.own and (own is None or own.confidence < PRINT):
+            if first is None or first.confidence < (SURER if short else PRINT):
+                return _weaker(first) if first else None  # no print
         if short and crop.narrow and self.tongues and (first is None or first.confidence < 0.3):
             return None  # an icon
         if self.tongues and not (first and _size(first)) and not crop.is_long:
