@@ -333,7 +333,7 @@ def _with(
             hulls.append((x0, y0, x1, y1))
     crops = [photo_crop(page, crop.marks, crop.scale, hull, _stands(hull)) for hull in hulls]
     kept = list(lines)
-    for line in each(partial(reader.latin, words=True), crops):
+    for line in each(reader.printed, crops):
         if line is None or line.confidence < least or not _says_something(line):
             continue
         if known and (_letters(line) < 3 or not lexicon.knows(line.text)):

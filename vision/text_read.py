@@ -28,6 +28,7 @@ SURER = 0.93  # every word at least: no second opinion needed, of words in a lis
 OWN = 0.7  # every word of the own recogniser at least: no second opinion needed
 KNOWN = 0.8  # every letter of words in a list
 PRINT = 0.5  # of a line: less is seldom print, unless another recogniser is surer
+SEEN = 0.6  # of a line that may be a row of anything
 ALIKE = 0.7  # every word at least: no third opinion needed where two recognisers read the same
 FAINT = 0.8  # of a line of Tesseract's: less is not believed against the own recogniser, surer by EDGE
 EDGE = 0.1
@@ -217,6 +218,11 @@ class Reader:
         """One reading by PP-OCR from the raw cut; words: of English ones."""
         picture, origin = crop.raw()
         return _spelled(crop, ocr_paddle.read(picture, words=words), picture.shape[0], origin)
+
+    def printed(self, crop: LineCrop) -> TextLine | None:
+        """One reading by PP-OCR, of English words, where the own recogniser sees letters."""
+        own = self._own(crop)[0] if self.own else None
+        return self.latin(crop, words=True) if not self.own or (own and own.confidence >= SEEN) else None
 
     def print(self, crop: LineCrop) -> TextLine | None:
         """One reading by the own recogniser from the raw cut."""
