@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.parts import Bytes
+from vision.regions import labelled
 from vision.threads import aside
 
 Darkness = NDArray[np.float32]
@@ -111,8 +112,8 @@ def _lifted(depth: Darkness, classes: _Classes) -> Darkness:
         around = cv2.GaussianBlur(cv2.dilate(np.minimum(soft, classes.dark), reach), (0, 0), 5)
     faint = max(faint, FAINTEST, 5 * grain())
     mask = np.asarray(soft > faint, np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    dark = np.bincount(labels[soft > max(sure, faint)], minlength=count)
+    labels, stats = labelled(mask)
+    dark = np.bincount(labels[soft > max(sure, faint)], minlength=len(stats))
     kept = (dark >= 4) & (stats[:, cv2.CC_STAT_AREA] >= 12)
     kept[0] = False
     blur = 0.0 if classes.ruled else 0.3  # on blank paper, what is that faint beside a dark stroke belongs to it
@@ -205,7 +206,7 @@ def _without_desk(grey: Bytes, around: Bytes) -> Bytes:
 
 def _at_rim(mask: Bytes, near: int) -> Bytes:
     """The parts of a mask that reach the rim of the picture but for `near` pixels, 255."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    labels, stats = labelled(mask)
     height, width = mask.shape
     left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
     right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]

@@ -54,7 +54,7 @@ class VisionReader:
             clock.begin("connectors")
             tracing = trace(page, lines, scene, ink())
         clock.begin("beneath")
-        lines = look_beneath(page, lines, scene, tracing.connectors, text.language)
+        lines = look_beneath(page, text, lines, scene, tracing.connectors)
         clock.begin("assemble")
         reading = Reading(lines, scene, tracing.connectors, (*text.warnings, *tracing.warnings))
         diagram, warnings = assemble(page, reading, text.language)

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from diagram.kinds import Language
 from vision.boxes import centre, share, size
 from vision.erase import without_strokes
 from vision.formulas import read_formulas
@@ -32,7 +31,7 @@ def look_inside(page: Page, text: TextReading, scene: Scene) -> tuple[TextLine, 
     boxes += [strip for strip in strips if not _stands(strip)]
     bare = [box for box in boxes if not any(share(line.box, box) > 0.5 for line in told)]
     inner = [(x0 + m, y0 + m, x1 - m, y1 - m) for x0, y0, x1, y1 in bare for m in [0.25 * page.unit]]
-    found = reread(page, inner[:LOOKS], language=text.language)
+    found = reread(page, inner[:LOOKS], language=text.language, printed=text.printed)
     lines = [line for part in found for line in part]
     for strip in strips:
         if _stands(strip) and not any(share(line.box, strip) > 0.5 for line in told):
@@ -57,13 +56,13 @@ def _joins(line: TextLine, shapes: Sequence[Shape], unit: float) -> bool:
 
 
 def look_beneath(
-    page: Page, lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connector], language: Language
+    page: Page, text: TextReading, lines: Sequence[TextLine], scene: Scene, connectors: Sequence[Connector]
 ) -> tuple[TextLine, ...]:
-    """All lines of the page, those that lines and round outlines had cut or hidden read again without them."""
+    """`lines`, those of the page so far, and what lines and round outlines had cut or hidden, read without them."""
     if page.photo or not connectors:
         return tuple(lines)
     gray, changed = without_strokes(page, scene, connectors)
-    return tuple(read_changed(replace(page, gray=gray), lines, changed, language))
+    return tuple(read_changed(replace(page, gray=gray), lines, changed, text.language, printed=text.printed))
 
 
 def _may_speak(shape: Shape) -> bool:
@@ -82,7 +81,7 @@ def _turned(page: Page, strip: Box, text: TextReading) -> list[TextLine]:
     part = np.ascontiguousarray(np.rot90(page.rgb[y0:y1, x0:x1], -1))
     gray = np.ascontiguousarray(np.rot90(page.gray[y0:y1, x0:x1], -1))
     inner = (3.0, 3.0, gray.shape[1] - 3.0, gray.shape[0] - 3.0)
-    found = reread(replace(page, rgb=part, gray=gray), [inner], language=text.language)[0]
+    found = reread(replace(page, rgb=part, gray=gray), [inner], language=text.language, printed=text.printed)[0]
 
     def back(box: Box) -> Box:
         return x0 + box[1], y1 - box[2], x0 + box[3], y1 - box[0]

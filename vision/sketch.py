@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from vision.parts import Bytes, Floats, Outline, TextLine
+from vision.regions import labelled
 from vision.thinning import skeleton_graph, thin
 
 HOST = 6.5  # units of handwriting; activities are no higher
@@ -63,8 +64,8 @@ def _without_words(strokes: Bytes, unit: float, lines: Sequence[TextLine]) -> By
         x0, y0, x1, y1 = line.box
         if sum(ch.isalnum() for ch in line.text) > 1:
             text[max(0, int(y0 - pad)) : int(y1 + pad), max(0, int(x0 - pad)) : int(x1 + pad)] = 1
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
-    inside = np.bincount(labels[text > 0], minlength=count)
+    labels, stats = labelled(strokes)
+    inside = np.bincount(labels[text > 0], minlength=len(stats))
     gone = inside > 0.8 * stats[:, cv2.CC_STAT_AREA]
     gone |= stats[:, cv2.CC_STAT_AREA] < 0.02 * unit * unit
     gone[0] = False

@@ -49,10 +49,12 @@ TINY = 9.0  # uploaded pixels of a line below which reading is a gamble
 
 @dataclass(frozen=True, slots=True)
 class TextReading:
-    """What was read. timings: seconds of `detect` and `recognise`; warnings are for the user."""
+    """What was read. printed: whether it is known to be print; timings: seconds of `detect` and `recognise`; warnings
+    are for the user."""
 
     lines: tuple[TextLine, ...] = ()
     language: Language = "en"
+    printed: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -63,7 +65,9 @@ def read_text(page: Page, language: Asked = "auto") -> TextReading:
     reader = Reader()
     crops = _crops(page)
     detected = time.perf_counter()
-    spoken = reader.vote(crops) if language == "auto" else language
+    told = reader.told(crops)
+    reader = replace(reader, printed=told is not None)
+    spoken = language if language != "auto" else told or reader.vote(crops, photo=page.photo)
     photo = spoken == "en" and reader.paddle and (page.photo or is_noisy(page.gray))
     lines = _read_photo(page, reader) if photo else _read(reader, crops, spoken)
     dark = next((crop for crop in crops if not crop.marks.light), None)
@@ -73,7 +77,7 @@ def read_text(page: Page, language: Asked = "auto") -> TextReading:
         spoken = language_of(line.text for line in lines)
     done = time.perf_counter()
     timings = {"detect": detected - started, "recognise": done - detected}
-    return TextReading(tuple(lines), spoken, timings, _warnings(page, reader, lines, spoken))
+    return TextReading(tuple(lines), spoken, reader.printed, timings, _warnings(page, reader, lines, spoken))
 
 
 def reread(
@@ -81,6 +85,7 @@ def reread(
     boxes: Sequence[Box],
     *,
     language: Language = "en",
+    printed: bool = False,
     erase: Bytes | None = None,
 ) -> list[tuple[TextLine, ...]]:
     """Lines found inside each box, read again without what lies around it.
@@ -88,17 +93,19 @@ def reread(
     boxes: page pixels, without the border of the shape; erase: (H, W), not 0 where line pixels are to be painted over
     first. One tuple per box, in the same order.
     """
-    reader = Reader()
+    reader = Reader(printed=printed)
     return [_inside(page, reader, box, language, erase) for box in boxes]
 
 
-def read_changed(page: Page, lines: Sequence[TextLine], changed: Bytes, language: Language) -> list[TextLine]:
+def read_changed(
+    page: Page, lines: Sequence[TextLine], changed: Bytes, language: Language, *, printed: bool = False
+) -> list[TextLine]:
     """Lines of a page that was painted over in places since `lines` were read: only what lies there is read again.
 
     changed: (H, W), not 0 where it was painted over. A new reading takes the place of old ones where it holds more
     letters or, of unsure ones, where it is surer of as many.
     """
-    reader = Reader()
+    reader = Reader(printed=printed)
     reach = 2 * round(page.unit) + 1  # a dark line hides faint letters as far as it lifts the local contrast
     near = cv2.dilate(changed, np.ones((reach, reach), np.uint8))
     new = [
@@ -333,7 +340,7 @@ def _with(
             hulls.append((x0, y0, x1, y1))
     crops = [photo_crop(page, crop.marks, crop.scale, hull, _stands(hull)) for hull in hulls]
     kept = list(lines)
-    for line in each(reader.printed, crops):
+    for line in each(reader.seen_twice, crops):
         if line is None or line.confidence < least or not _says_something(line):
             continue
         if known and (_letters(line) < 3 or not lexicon.knows(line.text)):

@@ -8,6 +8,7 @@ pages, only lines.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import partial
@@ -33,25 +34,30 @@ ALIKE = 0.7  # every word at least: no third opinion needed where two recogniser
 FAINT = 0.8  # of a line of Tesseract's: less is not believed against the own recogniser, surer by EDGE
 EDGE = 0.1
 TOLD = 12  # letters that tell the language
+HEARD = 4  # lines of a photo that tell it
 CLEAR = 0.9  # sureness of each of them
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Recognisers at hand, for one page. tongues: installed Tesseract languages; paddle, own: whether PP-OCR and the
-    own recogniser of print are there; seen: what the vote has read already, by place and recogniser."""
+    own recogniser of print are there; printed: whether the page is known to hold print, what that sees no letters in
+    then being none; seen: what the vote has read already, by place and recogniser."""
 
     tongues: frozenset[str] = field(default_factory=ocr_tesseract.languages)
     paddle: bool = field(default_factory=ocr_paddle.available)
     own: bool = field(default_factory=ocr_print.available)
+    printed: bool = False
     seen: dict[tuple[object, ...], TextLine | None] = field(default_factory=dict)
 
-    def vote(self, crops: list[LineCrop]) -> Language:
-        """The language of the longest lines: by their letters where the own recogniser is sure of them, else the one
-        whose recogniser is surer."""
-        longest = sorted(crops, key=lambda crop: (-min(len(crop.line.members), 24), crop.box))[:12]
-        if self.own and (told := self._told(longest)):
-            return told
+    def vote(self, crops: list[LineCrop], *, photo: bool = False) -> Language:
+        """The language of the longest lines, that of the recogniser which is surer; on photos English where PP-OCR is
+        sure of its words."""
+        longest = _longest(crops)
+        if photo and self.paddle:
+            lines = each(partial(self.latin, words=True), longest[:HEARD])
+            if sum(line is not None and line.confidence >= CLEAR and lexicon.consists(line.text) for line in lines) > 1:
+                return "en"
         if not {"rus", "eng"} <= self.tongues:
             return "ru" if "rus" in self.tongues and not self.paddle else "en"
         english = each(partial(self.tesseract, name="eng"), longest[:2])
@@ -73,8 +79,12 @@ class Reader:
                 break
         return "ru" if lead < 0 else "en"
 
-    def _told(self, longest: list[LineCrop]) -> Language | None:
-        """The language that nearly all sure letters of a few lines belong to; None where they are few or mixed."""
+    def told(self, crops: list[LineCrop]) -> Language | None:
+        """The language of print that nearly all letters of the longest lines belong to that the own recogniser is sure
+        of; None where they are few, as of handwriting, or mixed."""
+        if not self.own:
+            return None
+        longest = _longest(crops)
         latin_letters = cyrillic_letters = 0
         for start in range(0, len(longest), 2):
             pair = longest[start : start + 2]
@@ -99,7 +109,7 @@ class Reader:
         return replace(best, words=words, text=text)
 
     def _latin(self, crop: LineCrop) -> TextLine | None:
-        own, sure = self._own(crop) if self.own else (None, 0.0)
+        own, sure = self._own(crop) if self.printed else (None, 0.0)
         if own and sure >= KNOWN and lexicon.consists(own.text):
             return own
         first = self.tesseract(crop, "eng") if "eng" in self.tongues else None
@@ -111,9 +121,9 @@ class Reader:
                 return first
             second = self.latin(crop, words=True) if self.paddle else None
             return second if second and second.confidence >= SURE and lexicon.knows(second.text) else first
-        if self.own and (own is None or own.confidence < PRINT):
-            if first is None or first.confidence < (SURER if short else PRINT):
-                return _weaker(first) if first else None  # no print
+        blank = self.printed and (own is None or own.confidence < PRINT)
+        if blank and (first is None or first.confidence < (SURER if short else PRINT)):
+            return _weaker(first) if first else None
         if short and crop.narrow and self.tongues and (first is None or first.confidence < 0.3):
             return None  # an icon
         if self.tongues and not (first and _size(first)) and not crop.is_long:
@@ -219,10 +229,10 @@ class Reader:
         picture, origin = crop.raw()
         return _spelled(crop, ocr_paddle.read(picture, words=words), picture.shape[0], origin)
 
-    def printed(self, crop: LineCrop) -> TextLine | None:
-        """One reading by PP-OCR, of English words, where the own recogniser sees letters."""
-        own = self._own(crop)[0] if self.own else None
-        return self.latin(crop, words=True) if not self.own or (own and own.confidence >= SEEN) else None
+    def seen_twice(self, crop: LineCrop) -> TextLine | None:
+        """One reading by PP-OCR, of English words; of print, where the own recogniser sees letters too."""
+        own = self._own(crop)[0] if self.printed else None
+        return self.latin(crop, words=True) if not self.printed or (own and own.confidence >= SEEN) else None
 
     def print(self, crop: LineCrop) -> TextLine | None:
         """One reading by the own recogniser from the raw cut."""
@@ -231,6 +241,11 @@ class Reader:
             return self.seen[key]
         picture, origin = crop.raw()
         return _spelled(crop, ocr_print.read(picture), picture.shape[0], origin)
+
+
+def _longest(crops: Sequence[LineCrop]) -> list[LineCrop]:
+    """The lines that tell the language."""
+    return sorted(crops, key=lambda crop: (-min(len(crop.line.members), 24), crop.box))[:12]
 
 
 def _spelled(crop: LineCrop, letters: Letters, height: int, origin: int) -> TextLine | None:
