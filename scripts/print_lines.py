@@ -36,7 +36,7 @@ STRANGE = ("Math", "Thin", "Hair", "ExtraLight", "Black", "Initial", "Symbol", "
 LONGEST = 30  # signs of a line
 WORDS = 150_000  # of a language, the most usual
 FLAT = 0.42  # power of a word's usualness: rare ones are to be read as well
-RUSSIAN = 0.68  # of the lines
+RUSSIAN = 0.5  # of the lines
 SMALLEST, SMALL, LARGE = 4.8, 17.0, 32.0  # pixels of the em
 
 
@@ -100,7 +100,8 @@ class Lines:
             shrink, finer = 1.0, 4
         file = rng.choices(self._fonts, self._weights)[0]
         font = ImageFont.truetype(file, round(em / shrink * finer * 4) / 4, layout_engine=ImageFont.Layout.BASIC)
-        drawn, box = self._drawn(text, font, finer / shrink, finer)
+        beside = rng.random() < 0.12  # it goes on: marks were not all joined, or a flow runs through
+        drawn, box = self._drawn(text, font, finer / shrink, finer, beside=beside)
         small = self._reduced(drawn, shrink / finer, coarse=finer == 1)
         ratio = small.shape[1] / drawn.shape[1], small.shape[0] / drawn.shape[0]
         small = self._worn(small)
@@ -109,7 +110,7 @@ class Lines:
             how = rng.choice((cv2.INTER_CUBIC, cv2.INTER_CUBIC, cv2.INTER_LINEAR))
             small = np.asarray(cv2.resize(small, None, fx=up, fy=up, interpolation=how), np.uint8)
         x0, y0, x1, y1 = (value * ratio[i % 2] * up for i, value in enumerate(box))
-        return self._cut(small, x0, y0, x1, y1), text
+        return self._cut(small, x0, y0, x1, y1, tight=beside), text
 
     def text(self) -> str:
         """What a line says: mostly one to four words, also numbers and single letters in any order."""
@@ -152,7 +153,10 @@ class Lines:
         if frame < 0.14:
             left, right = rng.choice(("()", "()", "[]", "«»" if language == "ru" else '""'))
             return left + text + right
-        if frame < 0.17:
+        if frame < 0.17 and count > 1:
+            before, last = text.rsplit(" ", 1)
+            return f"{before} ({last})"
+        if frame < 0.20:
             return text.replace(" ", rng.choice(("", "-", "/", " / ", " - ", ", ", " & ", " – ", "_")), 1)
         return text
 
@@ -171,7 +175,7 @@ class Lines:
         return f"{rng.choice(('№', '#', '№ ', '$', '€', '>', '<', '<= ', '>= ', '= ', 'x='))}{rng.randint(0, 9999)}"
 
     def _drawn(
-        self, text: str, font: ImageFont.FreeTypeFont, scale: float, finer: int
+        self, text: str, font: ImageFont.FreeTypeFont, scale: float, finer: int, *, beside: bool
     ) -> tuple[Gray, tuple[float, float, float, float]]:
         """The line on its ground, with what may stand beside it, and the box of its letters."""
         rng = self._rng
@@ -196,6 +200,11 @@ class Lines:
             other = " ".join(self._words[language].draw(rng) for language in ("ru", "en"))
             y = bottom + rng.uniform(0.1, 0.4) * high if rng.random() < 0.5 else pad - rng.uniform(1.1, 1.5) * high
             pen.text((pad - x0 + rng.uniform(-2, 2) * high, y - y0), other, font=font, fill=ink)
+        if beside:
+            other = self._words[rng.choice(("ru", "en"))].draw(rng)
+            gap = rng.uniform(0.04, 0.15) * high
+            x = right + gap if rng.random() < 0.5 else pad - gap - font.getlength(other)
+            pen.text((x, pad - y0), other, font=font, fill=ink)
         return np.asarray(picture), (pad, pad, right, bottom)
 
     def _reduced(self, drawn: Gray, scale: float, *, coarse: bool) -> Gray:
@@ -223,11 +232,11 @@ class Lines:
             line = np.clip(line + grain, 0, 255).astype(np.uint8)
         return np.asarray(line, np.uint8)
 
-    def _cut(self, picture: Gray, x0: float, y0: float, x1: float, y1: float) -> Gray:
-        """The line with a rim as narrow as `vision.text_crop` leaves, sometimes wider."""
+    def _cut(self, picture: Gray, x0: float, y0: float, x1: float, y1: float, *, tight: bool) -> Gray:
+        """The line with a rim as narrow as `vision.text_crop` leaves, sometimes wider; tight: letters stand beside."""
         rng, high = self._rng, y1 - y0
         wide = rng.random() >= 0.85
         above, below = ((rng.uniform(0, 0.6) if wide else rng.uniform(-0.04, 0.3)) * high + rng.random() for _ in "ab")
-        before, after = (rng.uniform(0, 0.45) * high + rng.random() for _ in "ab")
+        before, after = (rng.uniform(0, 0.15 if tight else 0.45) * high + (not tight) * rng.random() for _ in "ab")
         left, top = max(0, round(x0 - before)), max(0, round(y0 - above))
         return picture[top : round(y1 + below), left : round(x1 + after)]
