@@ -13,6 +13,8 @@ from vision.blocks import Block, block_of, group
 from vision.boxes import area, centre, holds, share, size
 from vision.parts import Box, Connector, Container, Scene, Shape, TextLine
 
+BEYOND = 0.58  # of a diamond's width and height together, from its middle: its edges are at 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -82,7 +84,7 @@ def _inside_shape(line: TextLine, shapes: Sequence[Shape]) -> int | None:
     """The smallest symbol that holds the line's centre and most of it."""
     best: int | None = None
     for i, shape in enumerate(shapes):
-        if not holds(shape.box, centre(line.box)):
+        if not holds(shape.box, centre(line.box)) or (shape.outline == "diamond" and _beyond(line, shape)):
             continue
         enough = 0.45 if shape.outline in ("rectangle", "rounded", "stadium", "parallelogram") else 0.6
         if share(line.box, shape.box) < enough or area(line.box) > 1.1 * area(shape.box):
@@ -90,6 +92,12 @@ def _inside_shape(line: TextLine, shapes: Sequence[Shape]) -> int | None:
         if best is None or area(shape.box) < area(shapes[best].box):
             best = i
     return best
+
+
+def _beyond(line: TextLine, diamond: Shape) -> bool:
+    """Whether the middle of a line lies in a corner of the box around a diamond, clearly outside its edges."""
+    (x, y), (mx, my), (width, height) = centre(line.box), centre(diamond.box), size(diamond.box)
+    return abs(x - mx) / width + abs(y - my) / height > BEYOND
 
 
 def _frame_names(
