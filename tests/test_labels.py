@@ -142,3 +142,10 @@ def test_a_scrap_beside_an_answer_is_the_other_one(known: str, scrap: str, want:
     shapes, flows = process()
     names = [line("In stock?", 362, 74), line("Order shipped", 530, 150)]
     assert read([line(known, 470, 102), line(scrap, 408, 200), *names], shapes, flows).connectors[3].text == want
+
+
+@pytest.mark.parametrize(("x", "y", "owned"), [(170.0, 100.0, True), (270.0, 158.0, False), (100.0, 104.0, False)])
+def test_an_answer_in_the_corner_of_the_box_around_a_diamond_is_not_its_own(x: float, y: float, owned: bool) -> None:
+    decision = shape("diamond", 100, 100, 200, 80)
+    found = read([line("Is it", 170, 132), line("No", x, y)], [decision], [])
+    assert found.shapes[0].text == ("No Is it" if owned else "Is it")

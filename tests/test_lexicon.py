@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.lexicon import doubted, forward, knows, likeliest
+from vision.lexicon import consists, doubted, forward, knows, likeliest
 
 SIGNS = ["", *string.ascii_lowercase, *string.ascii_uppercase, *string.digits, "'", "|", "!"]
 COLUMNS = {sign: number for number, sign in enumerate(SIGNS) if sign}
@@ -87,3 +87,18 @@ def test_known_words() -> None:
     assert knows("Check the order (2 days)!")
     assert knows("15 %")
     assert not knows("Check the ordor")
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("Check the order", True),
+        ("Task 3", True),
+        ("(Receipt)", True),
+        ("the", False),
+        ("ht 4", False),
+        ("Task l", False),
+    ],
+)
+def test_what_consists_of_known_words(text: str, whole: bool) -> None:
+    assert consists(text) is whole

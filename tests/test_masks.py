@@ -8,6 +8,7 @@ import pytest
 
 from vision import threads
 from vision.masks import TILE, around, opened_along, places, points, within
+from vision.regions import labelled
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.9, 0.99])
@@ -20,6 +21,19 @@ def test_masks_are_read_as_numpy_and_opencv_do(share: float) -> None:
         assert all(np.array_equal(a, b) for a, b in zip(points(mask), np.nonzero(mask), strict=True))
         plain = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
         assert np.array_equal(opened_along(mask, length), plain)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.4, 0.9, 1.0])
+def test_pieces_are_labelled_and_measured_as_opencv_does(share: float) -> None:
+    rng = np.random.default_rng(11)
+    for _ in range(60):
+        height, width = (int(rng.integers(1, most)) for most in (60, 90))
+        mask = np.asarray(rng.random((height, width)) < share, np.uint8)
+        _, names, table, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        own_names, own_table = labelled(mask)
+        assert np.array_equal(own_names, names)
+        assert np.array_equal(own_table[1:], table[1:])
+        assert not own_table[0].any()
 
 
 @pytest.mark.parametrize("reach", [2, 6, 15])

@@ -54,6 +54,14 @@ def test_pale_print_is_read_as_well() -> None:
     assert ocr_print.read(line("Сформировать отчёт", 16, levels=(120, 200))).text == "Сформировать отчёт"
 
 
+def test_letters_that_both_alphabets_have_are_latin_where_that_is_known() -> None:
+    for text in ("no", "Cope", "Text on a page"):
+        found = ocr_print.read(line(text, 14), latin=True)
+        assert found.text == text
+        assert found.text.isascii()
+    assert ocr_print.read(line("Проверка", 16), latin=True).confidence < ocr_print.read(line("Проверка", 16)).confidence
+
+
 def test_places_follow_the_letters() -> None:
     crop = line("Начало работы", 16)
     found = ocr_print.read(crop)

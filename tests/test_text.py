@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from diagram.kinds import Language
-from vision import threads
+from vision import ocr_paddle, threads
 from vision.ocr_tesseract import languages
 from vision.parts import Page, TextLine
 from vision.prepare import prepare
@@ -325,6 +325,33 @@ def test_small_words_that_a_dashed_line_runs_through_are_read(reduced: int, down
         draw.line((x, 540 + down, x + 12, 540 + down), fill="black", width=3)
     small = image.resize((image.width // reduced, image.height // reduced), Image.Resampling.LANCZOS)
     assert any("Divergence 1" in line.text for line in read_text(prepare(small)).lines)
+
+
+def scribbled(seed: int) -> Image.Image:
+    """Wavy strokes as large as words, which no recogniser can read."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("RGB", (900, 500), "white")
+    draw = ImageDraw.Draw(image)
+    for number in range(12):
+        x, y = 60 + number % 3 * 280, 50 + number // 3 * 110
+        steps = np.cumsum(rng.uniform(4, 11, 14)), rng.uniform(-9, 9, 14)
+        draw.line([(x + dx, y + dy) for dx, dy in zip(*steps, strict=True)], "black", 2)
+    return image
+
+
+def test_whether_a_page_holds_print_is_told_by_its_letters() -> None:
+    assert read_text(prepare(chart(ENGLISH))).printed
+    assert read_text(prepare(chart(RUSSIAN))).printed
+    assert not read_text(prepare(scribbled(1))).printed
+
+
+def test_few_lines_of_clear_print_are_read_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    real = ocr_paddle.read
+    monkeypatch.setattr(ocr_paddle, "read", lambda *crop, **how: asked.append(1) or real(*crop, **how))
+    found = read_text(prepare(chart(ENGLISH)), "en")
+    assert {line.text for line in found.lines} >= {"Receive order", "Approve invoice", "Ship goods"}
+    assert len(asked) < len(ENGLISH) / 2
 
 
 def test_an_empty_page() -> None:

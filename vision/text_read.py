@@ -1,9 +1,9 @@
 """Reads one line with whichever recogniser is surer of it.
 
-English: Tesseract first (fast, clean cuts); lines it doubts go to PP-OCR (Latin, raw cuts, also handwriting) and to
-Tesseract's other language. Russian: the project's own recogniser of print first (raw cuts), then Tesseract. Short texts
-count only when two readings agree: icons and arrow heads look like letters to one recogniser, seldom to two. Knows no
-pages, only lines.
+Print is read by the project's own recogniser first (raw cuts). English that it doubts goes to Tesseract (clean cuts),
+then to PP-OCR (Latin, raw cuts, also handwriting) and to Tesseract's other language; Russian goes to Tesseract. Short
+texts count only when two readings agree: icons and arrow heads look like letters to one recogniser, seldom to two.
+Knows no pages, only lines.
 """
 
 from __future__ import annotations
