@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from vision.ink import strongest
-from vision.masks import around, opened_along, within
+from vision.masks import Slices, around, opened_along, within
 from vision.parts import Bytes, Page, TextLine
 from vision.ranks import percentile_within
 from vision.regions import small
-from vision.threads import together
+from vision.threads import each, together
 
 CLEAN = 2.0  # grey levels of waves near strokes, above which a picture is smoothed before it is looked at
 LIGHTER = 45  # grey levels by which words are lighter than their ground, and the ground darker than the paper
@@ -132,11 +132,15 @@ def _dashes(ink: Bytes, unit: float, lines: Sequence[TextLine]) -> Bytes:
         mask[max(0, y0 + rim) : y1 - rim, max(0, x0 + rim) : x1 - rim] = 0
     reach = int(0.65 * unit) // 2
     out = np.zeros_like(mask)
-    for tile, wide, inner in around(mask, 3 * reach):
+
+    def close(place: tuple[Slices, Slices, Slices]) -> None:
+        tile, wide, inner = place
         part = mask[wide]
         part = cv2.bitwise_or(part, cv2.bitwise_and(ink[wide], within(part, reach)))  # what the dashes lead to
         gaps = cv2.bitwise_not(within(part, reach))
         out[tile] = cv2.bitwise_not(within(np.asarray(gaps, np.uint8), reach))[inner]
+
+    each(close, list(around(mask, 3 * reach)))
     return out
 
 
