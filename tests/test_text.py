@@ -345,6 +345,12 @@ def test_whether_a_page_holds_print_is_told_by_its_letters() -> None:
     assert not read_text(prepare(scribbled(1))).printed
 
 
+@russian
+def test_a_russian_line_on_an_english_page_is_read() -> None:
+    found = read_text(prepare(chart([*ENGLISH[:3], "Согласовать с юристом", *ENGLISH[6:9]])))
+    assert "Согласовать с юристом" in {line.text for line in found.lines}
+
+
 def test_few_lines_of_clear_print_are_read_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     real = ocr_paddle.read

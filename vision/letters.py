@@ -24,6 +24,11 @@ class Letters:
         """Mean probability of the characters; 0 for an empty line."""
         return float(self.sure.mean()) if len(self.sure) else 0.0
 
+    @property
+    def least(self) -> float:
+        """Probability of the least sure character; 0 for an empty line."""
+        return float(self.sure.min()) if len(self.sure) else 0.0
+
 
 def likeliest(chances: Row, alphabet: Sequence[str]) -> tuple[str, Row, Row]:
     """The text of the likeliest sign at each step, the steps of its characters and how sure they are.

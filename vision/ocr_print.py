@@ -28,6 +28,7 @@ HEIGHT = 24  # pixels, of the model's input
 LEAST, WIDEST = 16, 1200
 INK, PAPER = 2, 90  # percentiles of the levels of a line
 CONTRAST = 30.0  # levels between them, at least
+LEFT = 1e-6  # chance of all Latin letters together, at least
 ROOM = 0.5  # of their distance: how far levels go beyond them
 
 
@@ -36,15 +37,21 @@ def available() -> bool:
     return find_spec("onnxruntime") is not None
 
 
-def read(crop: Bytes, *, latin: bool = False) -> Letters:
-    """The characters of one level line. crop: (h, w) uint8, dark on light; latin: none of them are Cyrillic."""
+def read(crop: Bytes) -> Letters:
+    """The characters of one level line. crop: (h, w) uint8, dark on light."""
+    return read_twice(crop)[0]
+
+
+def read_twice(crop: Bytes) -> tuple[Letters, Letters]:
+    """What `read` gives, and what the line says if none of its letters are Cyrillic."""
     session, alphabet = _engine()
     (chances,) = session.run(None, {"line": normal(crop)[None, None]})
-    if latin:
-        chances = chances * np.array([not "а" <= sign.lower() <= "ё" for sign in alphabet], np.float32)
-        chances /= chances.sum(-1, keepdims=True)
-    text, places, sure = likeliest(chances[0], alphabet)
-    return Letters(text, (places + 0.5) * np.float32(crop.shape[1] / len(chances[0])), sure)
+    latin = chances[0] * np.array([not "а" <= sign.lower() <= "ё" for sign in alphabet], np.float32)
+    latin /= np.maximum(latin.sum(-1, keepdims=True), LEFT)
+    step = np.float32(crop.shape[1] / len(latin))
+    found = (likeliest(seen, alphabet) for seen in (chances[0], latin))
+    first, second = (Letters(text, (places + 0.5) * step, sure) for text, places, sure in found)
+    return first, second
 
 
 def normal(crop: Bytes) -> NDArray[np.float32]:

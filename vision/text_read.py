@@ -27,7 +27,8 @@ from vision.threads import each
 SURE = 0.85  # every word at least
 SURER = 0.93  # every word at least: no second opinion needed, of words in a list
 OWN = 0.7  # every word of the own recogniser at least: no second opinion needed
-KNOWN = 0.8  # every letter of words in a list
+KNOWN = 0.8  # every letter of words in a list, or of a few Cyrillic ones
+CYRILLIC = 4  # letters that make a line of an English page Russian
 PRINT = 0.5  # of a line: less is seldom print, unless another recogniser is surer
 SEEN = 0.6  # of a line that may be a row of anything
 ALIKE = 0.7  # every word at least: no third opinion needed where two recognisers read the same
@@ -79,11 +80,11 @@ class Reader:
                 break
         return "ru" if lead < 0 else "en"
 
-    def told(self, crops: list[LineCrop]) -> Language | None:
-        """The language of print that nearly all letters of the longest lines belong to that the own recogniser is sure
-        of; None where they are few, as of handwriting, or mixed."""
+    def told(self, crops: list[LineCrop]) -> tuple[bool, Language | None]:
+        """Whether the own recogniser is sure of letters of the longest lines, which are print then, and the language
+        that nearly all of these belong to."""
         if not self.own:
-            return None
+            return False, None
         longest = _longest(crops)
         latin_letters = cyrillic_letters = 0
         for start in range(0, len(longest), 2):
@@ -96,8 +97,8 @@ class Reader:
                         cyrillic_letters += cyrillic(word.text)
             if latin_letters + cyrillic_letters >= TOLD:
                 share = cyrillic_letters / (latin_letters + cyrillic_letters)
-                return "ru" if share > 0.8 else "en" if share < 0.2 else None
-        return None
+                return True, "ru" if share > 0.8 else "en" if share < 0.2 else None
+        return False, None
 
     def line(self, crop: LineCrop, spoken: Language) -> TextLine | None:
         """The line as text with measured confidence; None where nothing is read."""
@@ -109,9 +110,16 @@ class Reader:
         return replace(best, words=words, text=text)
 
     def _latin(self, crop: LineCrop) -> TextLine | None:
-        own, sure = self._own(crop) if self.printed else (None, 0.0)
-        if own and sure >= KNOWN and lexicon.consists(own.text):
-            return own
+        own, looks = None, 1.0
+        if self.printed:
+            picture, origin = crop.raw()
+            letters, latin_ones = ocr_print.read_twice(picture)
+            own = _spelled(crop, latin_ones, picture.shape[0], origin)
+            looks = max(letters.confidence, latin_ones.confidence)
+            if latin_ones.least >= KNOWN and lexicon.consists(latin_ones.text):
+                return own
+            if letters.least >= KNOWN and cyrillic(letters.text) >= CYRILLIC > latin(letters.text):
+                return _spelled(crop, letters, picture.shape[0], origin)
         first = self.tesseract(crop, "eng") if "eng" in self.tongues else None
         short = first is None or _size(first) < 3
         if own and first and own.text == first.text and _least(first) >= (SURE if short else ALIKE):
@@ -121,8 +129,7 @@ class Reader:
                 return first
             second = self.latin(crop, words=True) if self.paddle else None
             return second if second and second.confidence >= SURE and lexicon.knows(second.text) else first
-        blank = self.printed and (own is None or own.confidence < PRINT)
-        if blank and (first is None or first.confidence < (SURER if short else PRINT)):
+        if looks < PRINT and (first is None or first.confidence < (SURER if short else PRINT)):
             return _weaker(first) if first else None
         if short and crop.narrow and self.tongues and (first is None or first.confidence < 0.3):
             return None  # an icon
@@ -141,12 +148,6 @@ class Reader:
             if other and sane and cyrillic(other.text) > latin(other.text) and other.confidence > least:
                 best = other
         return best
-
-    def _own(self, crop: LineCrop) -> tuple[TextLine | None, float]:
-        """What the own recogniser reads in Latin letters, and how sure it is of each at least."""
-        picture, origin = crop.raw()
-        letters = ocr_print.read(picture, latin=True)
-        return _spelled(crop, letters, picture.shape[0], origin), float(letters.sure.min(initial=1.0))
 
     def _russian(self, crop: LineCrop) -> TextLine | None:
         own = self._cyrillic(crop) if self.own else None
@@ -231,8 +232,9 @@ class Reader:
 
     def seen_twice(self, crop: LineCrop) -> TextLine | None:
         """One reading by PP-OCR, of English words; of print, where the own recogniser sees letters too."""
-        own = self._own(crop)[0] if self.printed else None
-        return self.latin(crop, words=True) if not self.printed or (own and own.confidence >= SEEN) else None
+        if self.printed and ocr_print.read(crop.raw()[0]).confidence < SEEN:
+            return None
+        return self.latin(crop, words=True)
 
     def print(self, crop: LineCrop) -> TextLine | None:
         """One reading by the own recogniser from the raw cut."""
