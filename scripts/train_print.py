@@ -139,6 +139,12 @@ def learn(network: Network, optimiser: torch.optim.Optimizer, batch: Batch) -> f
     return float(loss.detach())
 
 
+def move(network: Network, other: Network, share: float) -> None:
+    """Bring a network's weights nearer to another's by a share of the way; counts of steps become the other's."""
+    for own, new in zip(network.state_dict().values(), other.state_dict().values(), strict=True):
+        own.copy_(own.lerp(new, share) if own.dtype.is_floating_point else new)
+
+
 def train(network: Network, minutes: float, *, fresh: bool) -> Network:
     """The running average of the weights after so many minutes; what they have learned is printed twice a minute."""
     context = multiprocessing.get_context("spawn")
@@ -162,8 +168,7 @@ def train(network: Network, minutes: float, *, fresh: bool) -> Network:
         losses.append(learn(network, optimiser, batch))
         steps, seen = steps + 1, seen + len(batch.texts)
         keep = min(AVERAGE, (steps + 1) / (steps + 50))
-        for mean, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-            mean.copy_(mean.lerp(new, 1 - keep) if mean.dtype.is_floating_point else new)
+        move(average, network, 1 - keep)
         if time.monotonic() - told > 30:
             told = time.monotonic()
             print(f"{spent / 60:.1f} min, {seen} lines: {np.mean(losses):.3f} a sign", flush=True)
@@ -214,11 +219,8 @@ def main() -> None:
     network = Network(len(ALPHABET) + 1)
     if given.start:
         network.load_state_dict(torch.load(given.start))
-    start = copy.deepcopy(network).state_dict()
-    network = train(network, given.minutes, fresh=given.start is None)
-    if given.start:  # between the two lies a better one (Wortsman et al. 2022)
-        for new, old in zip(network.state_dict().values(), start.values(), strict=True):
-            new.copy_(new.lerp(old, 0.5) if new.dtype.is_floating_point else new)
+    taught = train(copy.deepcopy(network), given.minutes, fresh=given.start is None)
+    move(network, taught, 0.5 if given.start else 1.0)  # midway lies a better one (Wortsman et al. 2022)
     torch.save(network.state_dict(), given.out.with_suffix(".pt"))
     write(network, given.out)
     print(f"wrote {given.out}, {given.out.stat().st_size / 1e6:.1f} MB")

@@ -133,3 +133,19 @@ def test_teaching_lowers_the_loss_and_what_is_written_runs(tmp_path: Path, monke
         assert np.abs(given - asked).max() < 0.02  # weights are kept in half precision
     finally:
         ocr_print._engine.cache_clear()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_weights_move_towards_others(share: float) -> None:
+    pytest.importorskip("onnx")
+    torch = pytest.importorskip("torch")
+    from scripts.train_print import Network, move
+
+    here, there = Network(5, state=4), Network(5, state=4)
+    before = {name: weights.clone() for name, weights in here.state_dict().items()}
+    there.look[0][1].num_batches_tracked.fill_(7)
+    move(here, there, share)
+    for name, weights in here.state_dict().items():
+        other = there.state_dict()[name]
+        want = before[name] * (1 - share) + other * share if weights.dtype.is_floating_point else other
+        assert torch.allclose(weights, want)

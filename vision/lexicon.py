@@ -60,16 +60,19 @@ def doubted(text: str) -> tuple[int, int] | None:
 def knows(text: str) -> bool:
     """Whether every word of a text is in the list; what is no word, or a short one, does not count."""
     known, _ = _list()
-    bare = (part.strip(EDGE).lower() for part in text.split())
-    return all(word in known for word in bare if len(word) >= LEAST and word.isalpha())
+    return all(word in known for word in _bare(text) if len(word) >= LEAST and word.isalpha())
 
 
 def consists(text: str) -> bool:
     """Whether a text consists of words in the list and whole numbers only, one word at least no mere piece of one."""
     known, _ = _list()
-    parts = [part.strip(EDGE).lower() for part in text.split()]
-    words = [part for part in parts if not part.isdigit()]
+    words = [part for part in _bare(text) if not part.isdigit()]
     return all(word in known for word in words) and any(len(word) >= WHOLE for word in words)
+
+
+def _bare(text: str) -> list[str]:
+    """The parts of a text as the list would hold them."""
+    return [part.strip(EDGE).lower() for part in text.split()]
 
 
 def likeliest(text: str, chances: NDArray[np.float32], columns: Mapping[str, int]) -> str:

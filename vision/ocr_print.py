@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision import onnx
-from vision.letters import Letters, likeliest
+from vision.letters import Letters, Row, likeliest
 from vision.parts import Bytes
 
 if TYPE_CHECKING:
@@ -39,19 +39,28 @@ def available() -> bool:
 
 def read(crop: Bytes) -> Letters:
     """The characters of one level line. crop: (h, w) uint8, dark on light."""
-    return read_twice(crop)[0]
+    chances, alphabet = _looked(crop)
+    return _letters(chances, alphabet, crop)
 
 
 def read_twice(crop: Bytes) -> tuple[Letters, Letters]:
     """What `read` gives, and what the line says if none of its letters are Cyrillic."""
+    chances, alphabet = _looked(crop)
+    latin = chances * np.array([not "а" <= sign.lower() <= "ё" for sign in alphabet], np.float32)
+    latin /= np.maximum(latin.sum(-1, keepdims=True), LEFT)
+    return _letters(chances, alphabet, crop), _letters(latin, alphabet, crop)
+
+
+def _looked(crop: Bytes) -> tuple[Row, list[str]]:
+    """(steps, signs) how likely each sign is, and the signs."""
     session, alphabet = _engine()
     (chances,) = session.run(None, {"line": normal(crop)[None, None]})
-    latin = chances[0] * np.array([not "а" <= sign.lower() <= "ё" for sign in alphabet], np.float32)
-    latin /= np.maximum(latin.sum(-1, keepdims=True), LEFT)
-    step = np.float32(crop.shape[1] / len(latin))
-    found = (likeliest(seen, alphabet) for seen in (chances[0], latin))
-    first, second = (Letters(text, (places + 0.5) * step, sure) for text, places, sure in found)
-    return first, second
+    return chances[0], alphabet
+
+
+def _letters(chances: Row, alphabet: list[str], crop: Bytes) -> Letters:
+    text, places, sure = likeliest(chances, alphabet)
+    return Letters(text, (places + 0.5) * np.float32(crop.shape[1] / len(chances)), sure)
 
 
 def normal(crop: Bytes) -> NDArray[np.float32]:

@@ -340,7 +340,7 @@ def _with(
             hulls.append((x0, y0, x1, y1))
     crops = [photo_crop(page, crop.marks, crop.scale, hull, _stands(hull)) for hull in hulls]
     kept = list(lines)
-    for line in each(reader.seen_twice, crops):
+    for line in each(reader.lettered, crops):
         if line is None or line.confidence < least or not _says_something(line):
             continue
         if known and (_letters(line) < 3 or not lexicon.knows(line.text)):

@@ -30,13 +30,13 @@ OWN = 0.7  # every word of the own recogniser at least: no second opinion needed
 KNOWN = 0.8  # every letter of words in a list, or of a few Cyrillic ones
 CYRILLIC = 4  # letters that make a line of an English page Russian
 PRINT = 0.5  # of a line: less is seldom print, unless another recogniser is surer
-SEEN = 0.6  # of a line that may be a row of anything
+LETTERED = 0.6  # of a row of marks that may be anything: less holds no letters
 ALIKE = 0.7  # every word at least: no third opinion needed where two recognisers read the same
 FAINT = 0.8  # of a line of Tesseract's: less is not believed against the own recogniser, surer by EDGE
 EDGE = 0.1
 TOLD = 12  # letters that tell the language
-HEARD = 4  # lines of a photo that tell it
-CLEAR = 0.9  # sureness of each of them
+CLEAR = 0.9  # sureness of each of them, and of a photo's lines
+HEARD = 4  # lines of a photo that are asked for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,14 @@ class Reader:
     def _latin(self, crop: LineCrop) -> TextLine | None:
         own, looks = None, 1.0
         if self.printed:
-            picture, origin = crop.raw()
-            letters, latin_ones = ocr_print.read_twice(picture)
-            own = _spelled(crop, latin_ones, picture.shape[0], origin)
+            cut = crop.raw()
+            letters, latin_ones = ocr_print.read_twice(cut[0])
+            own = _spelled(crop, cut, latin_ones)
             looks = max(letters.confidence, latin_ones.confidence)
             if latin_ones.least >= KNOWN and lexicon.consists(latin_ones.text):
                 return own
             if letters.least >= KNOWN and cyrillic(letters.text) >= CYRILLIC > latin(letters.text):
-                return _spelled(crop, letters, picture.shape[0], origin)
+                return _spelled(crop, cut, letters)
         first = self.tesseract(crop, "eng") if "eng" in self.tongues else None
         short = first is None or _size(first) < 3
         if own and first and own.text == first.text and _least(first) >= (SURE if short else ALIKE):
@@ -227,12 +227,12 @@ class Reader:
 
     def latin(self, crop: LineCrop, *, words: bool = False) -> TextLine | None:
         """One reading by PP-OCR from the raw cut; words: of English ones."""
-        picture, origin = crop.raw()
-        return _spelled(crop, ocr_paddle.read(picture, words=words), picture.shape[0], origin)
+        cut = crop.raw()
+        return _spelled(crop, cut, ocr_paddle.read(cut[0], words=words))
 
-    def seen_twice(self, crop: LineCrop) -> TextLine | None:
+    def lettered(self, crop: LineCrop) -> TextLine | None:
         """One reading by PP-OCR, of English words; of print, where the own recogniser sees letters too."""
-        if self.printed and ocr_print.read(crop.raw()[0]).confidence < SEEN:
+        if self.printed and ocr_print.read(crop.raw()[0]).confidence < LETTERED:
             return None
         return self.latin(crop, words=True)
 
@@ -241,8 +241,8 @@ class Reader:
         key = (crop.box, crop.marks.light, "own")
         if key in self.seen:
             return self.seen[key]
-        picture, origin = crop.raw()
-        return _spelled(crop, ocr_print.read(picture), picture.shape[0], origin)
+        cut = crop.raw()
+        return _spelled(crop, cut, ocr_print.read(cut[0]))
 
 
 def _longest(crops: Sequence[LineCrop]) -> list[LineCrop]:
@@ -250,9 +250,10 @@ def _longest(crops: Sequence[LineCrop]) -> list[LineCrop]:
     return sorted(crops, key=lambda crop: (-min(len(crop.line.members), 24), crop.box))[:12]
 
 
-def _spelled(crop: LineCrop, letters: Letters, height: int, origin: int) -> TextLine | None:
-    """The words of a raw cut `height` pixels high, as a recogniser has read it letter by letter."""
-    half = 0.25 * height
+def _spelled(crop: LineCrop, cut: tuple[Bytes, int], letters: Letters) -> TextLine | None:
+    """The words of a line's raw cut (`LineCrop.raw`), as a recogniser has read it letter by letter."""
+    picture, origin = cut
+    half = 0.25 * picture.shape[0]
     pieces: list[tuple[str, float, tuple[float, float]]] = []
     start = 0
     text = letters.text + " "
